@@ -1,0 +1,269 @@
+"""The daemon: the only place that composes. Everything else gets what it needs passed in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from abide_agent import __version__, platform
+from abide_agent.browsers.hub import Hub
+from abide_agent.browsers.messages import RecordsMessage, SessionMessage, StatusMessage
+from abide_agent.clock import Clock
+from abide_agent.config import Config
+from abide_agent.health import Snapshot
+from abide_agent.identity import Identity, load_device
+from abide_agent.outbox import Outbox
+from abide_agent.plans import Compiled, compile_signed
+from abide_agent.recorder import Recorder
+from abide_agent.releases import Releases
+from abide_agent.signing import RequestSigner
+from abide_agent.spool import Counts, Spool
+from abide_agent.spool_db import Database, SpoolFullError
+from abide_agent.stream import Stream
+from abide_agent.tasks import Backoff, Tasks, Worker
+from abide_agent.transport import Transport
+from abide_agent.uplink import Uplink
+from abide_rules.errors import AbideError
+from abide_rules.people import Person
+from abide_rules.wire import Coverage
+
+log = logging.getLogger(__name__)
+
+UPKEEP_INTERVAL_S = 600
+SHUTDOWN_TIMEOUT_S = 1.5
+
+
+class Agent:
+    """The parts of a running daemon; it is the desk of its browser sessions and the listener of its stream."""
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        key: Ed25519PrivateKey,
+        db: Database,
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._identity = identity
+        self._key = key
+        self._clock = clock
+        self._started_ms = clock.now_ms()
+        self._stop = asyncio.Event()
+        self._crash: BaseException | None = None
+        self._tasks = Tasks("agent", self._crashed)
+        self._worker = Worker("spool")
+        self._spool = Spool(db)
+        self._counts = self._spool.counts()
+        self._compiled: Compiled | None = None
+        self._compiling = asyncio.Lock()
+        self._plan_problem = ""
+        self._was_stale = False
+
+        def backoff() -> Backoff:
+            return Backoff(config.backoff_first_s, config.backoff_most_s)
+
+        self._recorder = Recorder(self._spool, self._worker, clock, self._person, self._on_stored)
+        self._releases = Releases(config, identity, transport, clock, self._recompile)
+        self._stream = Stream(identity.device, key, transport, clock, self, backoff())
+        self._uplink = Uplink(
+            identity, key, Outbox(db), self._worker, transport, clock, backoff(), self._counts_changed
+        )
+        self._hub = Hub(config.socket, self)
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serve until :meth:`stop`. Raises what ended the daemon, if it was an error."""
+        await self._releases.load()
+        await self._recompile()
+        await self._hub.open()
+        self._tasks.start("releases", self._releases.run())
+        self._tasks.start("stream", self._stream.run())
+        self._tasks.start("uplink", self._uplink.run())
+        self._tasks.start("upkeep", self._upkeep())
+        ready()
+        try:
+            await self._stop.wait()
+        finally:
+            await self._hub.close()
+            await self._tasks.close()
+            self._worker.close()
+        if self._crash is not None:
+            raise self._crash
+
+    def stop(self) -> None:
+        """End :meth:`run`."""
+        self._stop.set()
+
+    def on_connected(self) -> None:
+        """Refresh and send at once: the server is there."""
+        self._releases.want()
+        self._uplink.retry()
+        self._tasks.start("push", self._hub.push())
+
+    def on_nudge(self) -> None:
+        """Refresh: something was published."""
+        self._releases.want()
+
+    def on_disconnected(self) -> None:
+        """Tell the browsers."""
+        self._tasks.start("push", self._hub.push())
+
+    def coverage(self) -> Coverage:
+        """Return what is guarded now."""
+        return Coverage(self._hub.coverage(), bool(self._releases.stale()), self._counts.waiting)
+
+    def policy_version(self) -> int:
+        """Return the version that is held."""
+        return self._releases.version
+
+    def introduction(self) -> SessionMessage:
+        """Return who signs the plans."""
+        return SessionMessage(self._identity.device, self._key.public_key().public_bytes_raw())
+
+    def plan_frame(self) -> bytes:
+        """Return the plan in force as a frame, empty when there is none."""
+        return self._compiled.frame if self._compiled is not None else b""
+
+    def status(self) -> StatusMessage:
+        """Return what the popup shows."""
+        return StatusMessage(
+            connected=self._stream.connected,
+            stale=bool(self._releases.stale()),
+            policy_version=self._releases.version,
+            spooled=self._counts.waiting,
+            server=self._identity.server,
+        )
+
+    async def record(self, browser: str, observations: list[msgspec.Raw]) -> list[str]:
+        """Record observations and return the ids of those that are on disk."""
+        return await self._recorder.record(browser, observations)
+
+    async def records(self, limit: int) -> RecordsMessage:
+        """Return what was recorded, newest first."""
+        return await self._recorder.records(limit)
+
+    async def in_force(self, browser: str, version: int, at_ms: int) -> None:
+        """Record it and tell the server."""
+        await self._recorder.in_force(browser, version, at_ms)
+        await self._stream.send_in_force(version, browser, self._clock.from_wall(at_ms))
+
+    async def coverage_changed(self) -> None:
+        """Tell the server which browsers are guarded."""
+        await self._stream.send_coverage()
+
+    async def snapshot(self) -> Snapshot:
+        """Return the health snapshot."""
+        counts = await self._worker.run(self._spool.counts)
+        releases = self._releases
+        return Snapshot(
+            agent_version=__version__,
+            pid=os.getpid(),
+            device=self._identity.device,
+            server=self._identity.server,
+            account=platform.account(),
+            person=self._person().id,
+            started_ms=self._started_ms,
+            now_ms=self._clock.now_ms(),
+            time_from_server=self._clock.from_server,
+            connected=self._stream.connected,
+            connection_problem=self._stream.problem,
+            policy_version=releases.version,
+            plan_version=self._compiled.version if self._compiled is not None else 0,
+            refreshed_ms=releases.refreshed_ms,
+            stale=releases.stale(),
+            policy_problem=releases.problem,
+            people_problem=releases.people_problem,
+            plan_problem=self._plan_problem,
+            spooled=counts.waiting,
+            recorded=counts.recorded,
+            dropped=counts.dropped,
+            uplink_problem=self._uplink.problem,
+            receipt_ms=self._uplink.receipt_ms,
+            browsers=self._hub.coverage(),
+        )
+
+    def _person(self) -> Person:
+        return self._releases.people.resolve(platform.account(), self._identity.device)
+
+    async def _recompile(self) -> None:
+        """Compile and push a new plan if release, person or day changed. The last good plan stays on an error."""
+        async with self._compiling:
+            release, person, now_ms = self._releases.release, self._person(), self._clock.now_ms()
+            if release is None or not self._is_outdated(release.version, person, now_ms):
+                return
+            try:
+                self._compiled = await compile_signed(release, person, now_ms, self._key)
+            except AbideError as error:
+                self._plan_problem = str(error)
+                log.warning("release %d cannot be compiled: %s", release.version, error)
+                return
+            self._plan_problem = ""
+            log.info("release %d compiled", release.version)
+        await self._hub.push()
+        await self._stream.send_in_force(release.version, "", now_ms)
+
+    def _is_outdated(self, version: int, person: Person, now_ms: int) -> bool:
+        old = self._compiled
+        too_old_ms = self._config.recompile_after_s * 1000
+        return old is None or (old.version, old.person) != (version, person) or now_ms - old.compiled_ms > too_old_ms
+
+    async def _upkeep(self) -> None:
+        """Purge, recompile daily, and report when the policy becomes stale."""
+        while True:
+            with contextlib.suppress(SpoolFullError):
+                await self._worker.run(self._spool.purge, self._clock.now_ms(), self._config.retention_days)
+            await self._recompile()
+            if bool(self._releases.stale()) != self._was_stale:
+                self._was_stale = not self._was_stale
+                await self._hub.push()
+                await self._stream.send_coverage()
+            await asyncio.sleep(UPKEEP_INTERVAL_S)
+
+    def _on_stored(self) -> None:
+        self._uplink.wake()
+        self._counts_changed()
+
+    def _counts_changed(self) -> None:
+        self._tasks.start("counts", self._recount())
+
+    async def _recount(self) -> None:
+        before: Counts = self._counts
+        self._counts = await self._worker.run(self._spool.counts)
+        if self._counts != before:
+            await self._hub.push()
+
+    def _crashed(self, error: BaseException) -> None:
+        self._crash = error
+        self._stop.set()
+
+
+@contextlib.asynccontextmanager
+async def compose(config: Config) -> AsyncIterator[Agent]:
+    """Return the parts of the agent of ``config.state``, put together. Raises ConfigurationError."""
+    identity, key = load_device(config)
+    clock = Clock(config.clock)
+    db = Database(config.spool, config.spool_max_bytes, config.spool_reserve_bytes)
+    try:
+        signer = RequestSigner(identity.device, key, clock.now_ms)
+        async with Transport(identity.server, identity.ca, signer) as transport:
+            yield Agent(config, identity, key, db, transport, clock)
+    finally:
+        db.close()
+
+
+async def serve(config: Config, ready: Callable[[], None]) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError, or what ended it."""
+    async with compose(config) as agent:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, agent.stop)
+        await agent.run(ready)

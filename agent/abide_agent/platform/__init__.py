@@ -1,0 +1,97 @@
+"""The only branches on the operating system.
+
+:func:`current` returns the tables of the system the agent runs on; the functions below it wrap what the systems do
+differently at run time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+import struct
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from abide_agent.platform.base import Layout
+from abide_agent.platform.linux import linux
+from abide_agent.platform.macos import macos
+from abide_agent.platform.windows import windows
+
+__all__ = ["Layout", "account", "boot_id", "boot_ms", "current", "lock_file", "peer_uid", "user_id", "wall_ms"]
+
+
+def current() -> Layout:
+    """Return where browsers and services of this system look for their files."""
+    if sys.platform == "win32":
+        return windows(Path.home(), os.environ)
+    if sys.platform == "darwin":
+        return macos(Path.home())
+    return linux(Path.home(), os.environ)
+
+
+def account() -> str:
+    """Return the name of the operating-system account."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def wall_ms() -> int:
+    """Return the laptop's own clock."""
+    return time.time_ns() // 1_000_000
+
+
+def boot_ms() -> int:
+    """Return the time since the system started, sleep included."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    seconds = time.monotonic() if clock is None else time.clock_gettime(clock)
+    return int(seconds * 1000)
+
+
+def boot_id() -> str:
+    """Return a name for this boot; where the system has none, one for this process."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return str(uuid.uuid4())
+
+
+def user_id() -> int:
+    """Return the number of the operating-system account (0 where there is none)."""
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return the user id of the process at the other end of a Unix socket. Raises OSError."""
+    if sys.platform == "linux":
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[1])
+    local_peercred = 1
+    credentials = connection.getsockopt(0, local_peercred, struct.calcsize("IIh16I"))
+    return int(struct.unpack_from("II", credentials)[1])
+
+
+def lock_file(path: Path) -> int | None:
+    """Lock ``path`` for this process and return its descriptor, or None when another process holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle

@@ -1,0 +1,132 @@
+"""The spool's database: one SQLite file that is durable, bounded, and never too full to be emptied.
+
+New events may use ``max_bytes - reserve_bytes`` (SQLite's ``max_page_count``); upkeep may use all of ``max_bytes``. When
+the *disk* is full even a delete fails, so a file of ``reserve_bytes`` lies beside the database and is given up for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from abide_agent.files import write_file
+from abide_rules.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PAGE_BYTES = 4096
+WAL_PAGES = 64
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,          -- without gaps
+    line BLOB NOT NULL,               -- the exact bytes that are sent
+    prev BLOB NOT NULL,               -- chain hash before this event
+    observation TEXT UNIQUE,          -- the extension's id: the same observation is recorded once
+    receipted INTEGER NOT NULL        -- ms, 0 = the server has not confirmed it
+);
+CREATE INDEX waiting ON events (seq) WHERE receipted = 0;
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last_seq INTEGER NOT NULL, head BLOB NOT NULL,                   -- of the newest event ever recorded
+    sending_from INTEGER NOT NULL, sending_to INTEGER NOT NULL,      -- the batch under way, 0 = none
+    dropped INTEGER NOT NULL, dropped_at INTEGER NOT NULL            -- observations that found no room, since when
+);
+INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, 0, 0);
+"""
+
+
+class SpoolFullError(Exception):
+    """There is no room for a new event."""
+
+
+class Database:
+    """The open file; used from one thread at a time."""
+
+    def __init__(self, path: Path, max_bytes: int, reserve_bytes: int) -> None:
+        self._path = path
+        self._reserve_path = path.with_name(f"{path.name}.reserve")
+        self._max_pages = max_bytes // PAGE_BYTES
+        self._event_pages = (max_bytes - reserve_bytes) // PAGE_BYTES
+        self._reserve_bytes = reserve_bytes
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError as error:
+            raise ConfigurationError(
+                f"the spool {path} cannot be opened: {error}",
+                advice="Free disk space or restore the file; deleting it loses events, and the server will say so.",
+            ) from error
+        self._fill_reserve()
+
+    def close(self) -> None:
+        """Close the file; everything committed is durable anyway."""
+        self._db.close()
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def adding(self) -> Iterator[sqlite3.Connection]:
+        """Do one transaction within the room for events. Raises SpoolFullError, with nothing changed."""
+        with self._transaction(self._event_pages) as db:
+            yield db
+
+    def upkeep(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Do one transaction that may use the reserve. Raises SpoolFullError when even that is used up."""
+        try:
+            with self._transaction(self._max_pages) as db:
+                return change(db)
+        except SpoolFullError:
+            log.warning("the disk is full: giving up the spool's reserve")
+            self._reserve_path.unlink(missing_ok=True)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with self._transaction(self._max_pages) as db:
+                return change(db)
+        finally:
+            self._fill_reserve()
+
+    @contextmanager
+    def _transaction(self, pages: int) -> Iterator[sqlite3.Connection]:
+        self._db.execute(f"PRAGMA max_page_count={pages}").fetchall()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                raise SpoolFullError(str(error)) from error
+            raise
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.touch(mode=0o600)
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        for pragma in (
+            f"page_size={PAGE_BYTES}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"wal_autocheckpoint={WAL_PAGES}",
+            f"journal_size_limit={WAL_PAGES * PAGE_BYTES}",
+            "cache_size=-256",
+        ):
+            db.execute(f"PRAGMA {pragma}").fetchall()
+        if db.execute("PRAGMA user_version").fetchone() == (0,):
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        return db
+
+    def _fill_reserve(self) -> None:
+        try:
+            if not self._reserve_path.exists():
+                write_file(self._reserve_path, bytes(self._reserve_bytes))
+        except OSError as error:
+            self._reserve_path.unlink(missing_ok=True)
+            log.warning("no disk space for the spool's reserve: %s", error)

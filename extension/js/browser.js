@@ -1,0 +1,87 @@
+/**
+ * The one place that touches the browser's extension API (`browser.*` in Firefox, `chrome.*` elsewhere).
+ * Where the two differ, the difference ends here.
+ *
+ * @import { Text } from "./types.js"
+ */
+
+/** @type {typeof chrome} */
+const api = /** @type {any} */ (globalThis).browser ?? globalThis.chrome;
+
+export const { runtime, alarms, webNavigation, tabs, storage, scripting } = api;
+export const rules = api.declarativeNetRequest;
+
+const NATIVE_HOST = "abide.agent";
+
+/** Open the native-messaging port to the agent; a missing host shows as an immediate disconnect. */
+export function connectAgent() {
+  return runtime.connectNative(NATIVE_HOST);
+}
+
+/** Why the last port closed or call failed, in the browser's words; must be read inside the callback. */
+export function lastError() {
+  return runtime.lastError?.message ?? "";
+}
+
+/**
+ * The address of one of the extension's own files.
+ * @param {string} path
+ */
+export function ownUrl(path) {
+  return runtime.getURL(path);
+}
+
+/**
+ * A text of the user interface in the browser's language.
+ * @param {string} key
+ * @param {...string} values for $1, $2 …
+ */
+export function text(key, ...values) {
+  return api.i18n.getMessage(key, values) || key;
+}
+
+/** The language of those texts. @returns {"en" | "zh"} */
+export function language() {
+  return text("language") === "zh" ? "zh" : "en";
+}
+
+/**
+ * The part of a plan's text that this person reads.
+ * @param {Text | undefined} both
+ */
+export function translated(both) {
+  return both?.[language()] ?? "";
+}
+
+/** Managed configuration; {} when there is none *or none yet* (it can arrive seconds after a first install). */
+export async function managed() {
+  try {
+    return /** @type {{ device_key?: string }} */ (await storage.managed.get());
+  } catch {
+    return {}; // Firefox rejects when no policy names this extension.
+  }
+}
+
+/** What to tell the agent about this browser. */
+export async function describe() {
+  const { version } = runtime.getManifest();
+  const info = await /** @type {any} */ (runtime).getBrowserInfo?.();
+  if (info) return { browser: info.name.toLowerCase(), browser_version: info.version, extension_version: version };
+  const brand = brands().find(({ brand: name }) => KNOWN.has(name)) ?? { brand: "Chromium", version: "" };
+  return { browser: KNOWN.get(brand.brand) ?? "chromium", browser_version: brand.version, extension_version: version };
+}
+
+const KNOWN = new Map([
+  ["Google Chrome", "chrome"],
+  ["Microsoft Edge", "edge"],
+  ["Brave", "brave"],
+  ["Opera", "opera"],
+  ["Vivaldi", "vivaldi"],
+  ["Chromium", "chromium"],
+]);
+
+/** Most specific first: every such browser also calls itself Chromium. @returns {{ brand: string, version: string }[]} */
+function brands() {
+  const named = /** @type {any} */ (navigator).userAgentData?.brands ?? [];
+  return [...named].sort((a, b) => Number(a.brand === "Chromium") - Number(b.brand === "Chromium"));
+}

@@ -1,0 +1,83 @@
+/**
+ * Everything the extension remembers. The worker may be stopped between any two events, so nothing lives in globals:
+ * `local` outlives the browser, `session` ends with it. Writers go through {@link exclusive}.
+ *
+ * @import { AgentStatus, Applied, HeldPlan, InForce, Observation, Pass, Plan, Refusal, Shown } from "./types.js"
+ * @typedef {{ held: HeldPlan | null, pinned: string, refusal: Refusal | null, queue: Observation[], lost: number,
+ *   counted: string[], applied: Applied | null, in_force: InForce | null }} Local
+ *   `lost`: observations that found the queue full; `counted`: what was counted on the current day
+ * @typedef {{ passes: Pass[], shown: Record<string, Shown>, agent: AgentStatus }} Session
+ */
+
+import { storage } from "./browser.js";
+import { openPlan } from "./envelope.js";
+
+/** @type {Local} */
+const LOCAL = {
+  held: null, pinned: "", refusal: null, queue: [], lost: 0, counted: [], applied: null, in_force: null,
+};
+/** @type {Session} */
+const SESSION = {
+  passes: [],
+  shown: {},
+  agent: { port: false, connected: false, stale: false, spooled: 0, policy_version: 0, server: "", since: 0 },
+};
+
+/**
+ * @template {keyof Local} K
+ * @param {K} key
+ * @returns {Promise<Local[K]>}
+ */
+export async function local(key) {
+  return /** @type {any} */ (await storage.local.get({ [key]: LOCAL[key] }))[key];
+}
+
+/** @param {Partial<Local>} values */
+export async function setLocal(values) {
+  await storage.local.set(values);
+}
+
+/**
+ * @template {keyof Session} K
+ * @param {K} key
+ * @returns {Promise<Session[K]>}
+ */
+export async function session(key) {
+  return /** @type {any} */ (await storage.session.get({ [key]: SESSION[key] }))[key];
+}
+
+/** @param {Partial<Session>} values */
+export async function setSession(values) {
+  await storage.session.set(values);
+}
+
+/** @type {Promise<unknown>} */
+let tail = Promise.resolve();
+
+/**
+ * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export function exclusive(work) {
+  const result = tail.then(work);
+  tail = result.catch(() => undefined);
+  return result;
+}
+
+/** @type {{ sig: string, plan: Plan } | null} */
+let opened = null;
+
+/**
+ * The last good plan, its signature verified again, or null when there is none (yet). The parsed form is kept as long
+ * as the worker lives.
+ * @returns {Promise<Plan | null>}
+ */
+export async function currentPlan() {
+  const held = await local("held");
+  if (!held) return null;
+  const sig = `${held.key} ${held.envelope.signatures[0]?.sig}`;
+  if (opened?.sig !== sig) opened = { sig, plan: await openPlan(held.envelope, held.key) };
+  return opened.plan;
+}

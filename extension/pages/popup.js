@@ -1,0 +1,103 @@
+/**
+ * The popup: what is in force, why, and what was recorded. Read from storage, so that it is right without the agent.
+ *
+ * @import { AgentStatus, Judgement, Observation, Plan, Recorded } from "../js/types.js"
+ */
+
+import { parseStop } from "../js/address.js";
+import { managed, runtime, storage, tabs, text, translated } from "../js/browser.js";
+import { judge, stopFor } from "../js/judge.js";
+import { currentPlan, local, session } from "../js/state.js";
+import { nextBoundary, spanAt } from "../js/timeline.js";
+import { clock, relative } from "../js/when.js";
+import { at, say, translatePage } from "./dom.js";
+
+const SHOWN = 5;
+
+translatePage();
+storage.onChanged.addListener(() => void render());
+await render();
+
+async function render() {
+  const plan = await currentPlan().catch(() => null);
+  await Promise.all([renderPlan(plan), renderTab(plan), renderAgent(), renderRecords(plan)]);
+}
+
+/** @param {Plan | null} plan */
+async function renderPlan(plan) {
+  const now = Date.now();
+  const boundary = plan ? nextBoundary(plan, now) : null;
+  say("period", text(plan ? `period_${spanAt(plan, now).period}` : "no_plan"));
+  say("period-until", boundary ? text("until_time", clock(boundary, now), relative(boundary, now)) : plan ? "" : text("no_plan_more"));
+  say("policy", plan ? text("policy_line", translated(plan.title), String(plan.policy_version)) : text("no_policy"));
+  const in_force = await local("in_force");
+  const since = in_force && in_force.policy_version === plan?.policy_version ? in_force.at : 0;
+  say("policy-since", since ? text("in_force_since", clock(since, now), relative(since, now)) : "");
+  const missing = (await local("applied"))?.refused ?? 0;
+  say("engine", missing ? text("engine_refused", String(missing)) : "");
+  const refusal = await local("refusal");
+  say("refusal", refusal ? text(`refusal_${refusal.why}`, clock(refusal.at, now)) : "");
+}
+
+/** @param {Plan | null} plan */
+async function renderTab(plan) {
+  const [tab] = await tabs.query({ active: true, currentWindow: true });
+  const url = parseStop(tab?.url ?? "")?.original ?? tab?.url ?? "";
+  const now = Date.now();
+  const judgement = judge(plan, url, now);
+  const passes = await session("passes");
+  const pass = passes.find((held) => held.tab === tab?.id && held.service === judgement.service);
+  const passed = judgement.verdict !== "allow" && pass && !stopFor(judgement, passes, tab?.id ?? -1, now);
+  say("tab", tabLine(judgement));
+  say("tab-more", passed ? text("tab_pass", clock(pass.until, now)) : translated(judgement.outcome?.reason));
+}
+
+/** @param {Judgement} judgement */
+function tabLine({ service, vendor, name, verdict }) {
+  if (service) return text("tab_service", name, text(`verdict_${verdict}`));
+  return text(vendor ? "tab_vendor" : "tab_none");
+}
+
+async function renderAgent() {
+  const agent = await session("agent");
+  const now = Date.now();
+  say("agent", text(agent.port ? "agent_on" : "agent_off"));
+  at("agent").dataset.state = agent.port ? "good" : "care";
+  say("agent-more", text(agentMore(agent), agent.server, clock(agent.since, now)));
+  say("managed", text((await managed()).device_key ? "managed_yes" : "managed_no"));
+}
+
+/** @param {AgentStatus} agent */
+function agentMore(agent) {
+  if (!agent.port) return "agent_off_more";
+  if (agent.stale) return "agent_stale";
+  return agent.connected ? "agent_server_on" : "agent_server_off";
+}
+
+/** @param {Plan | null} plan */
+async function renderRecords(plan) {
+  const queue = await local("queue");
+  const lost = await local("lost");
+  say("queue", queue.length ? text("queue", String(queue.length)) : "");
+  say("lost", lost ? text("lost", String(lost)) : "");
+  /** @type {Recorded[] | null} */
+  const known = await runtime.sendMessage({ type: "records" }).catch(() => null);
+  const shown = known ?? queue.slice(-SHOWN).reverse();
+  say("records-none", shown.length ? "" : text(known ? "records_none" : "records_unknown"));
+  at("records").replaceChildren(...shown.slice(0, SHOWN).map((entry) => item(entry, plan)));
+}
+
+/**
+ * @param {Recorded | Observation} entry
+ * @param {Plan | null} plan
+ */
+function item(entry, plan) {
+  const line = document.createElement("li");
+  const time = line.appendChild(document.createElement("time"));
+  time.dateTime = new Date(entry.at).toISOString();
+  time.textContent = clock(entry.at, Date.now());
+  const name = plan?.services[entry.service]?.name ?? (entry.service || text("kind_other"));
+  const what = text(entry.kind === "notice" ? "kind_notice" : `verdict_${entry.verdict}`);
+  line.append(text("record_line", name, what, entry.clause));
+  return line;
+}

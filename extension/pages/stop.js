@@ -1,0 +1,128 @@
+/**
+ * The page in the way of a visit: says what happened, why, until when, and what instead. It reads the held plan itself,
+ * so that it needs neither agent nor network, and follows every change of it.
+ *
+ * @import { Judgement, Plan } from "../js/types.js"
+ * @import { Stop } from "../js/address.js"
+ */
+
+import { parseStop } from "../js/address.js";
+import { ownUrl, runtime, storage, tabs, text, translated } from "../js/browser.js";
+import { judge, pageFor } from "../js/judge.js";
+import { currentPlan } from "../js/state.js";
+import { clock, relative } from "../js/when.js";
+import { at, row, say, translatePage } from "./dom.js";
+
+const REFRESH_MS = 30_000;
+const LOOP_MS = 10_000;
+
+const page = document.body.dataset.page === "warn" ? "warn" : "block";
+const framed = window.top !== window;
+
+translatePage();
+at("back").addEventListener("click", () => void goBack());
+at("copy").addEventListener("click", () => void copy());
+at("continue").addEventListener("click", (event) => void goOn(event));
+at("retry").addEventListener("click", () => location.replace(parseStop(location.href)?.original ?? "about:blank"));
+storage.onChanged.addListener((changes, area) => {
+  if (area === "local" && (changes.held || changes.applied || changes.in_force)) void render(false);
+});
+setInterval(() => void render(true), REFRESH_MS);
+await render(true);
+at("heading").focus();
+if (!framed) void runtime.sendMessage({ type: "shown" }).catch(() => undefined);
+
+/** @param {boolean} mayLeave false while the worker is judging every tab anyway: it takes this one where it belongs */
+async function render(mayLeave) {
+  const stop = parseStop(location.href);
+  const plan = await currentPlan().catch(() => null);
+  if (!stop || !plan) return renderUnknown(stop);
+  const judgement = judge(plan, stop.original, Date.now());
+  if (pageFor(judgement.verdict) !== page) return mayLeave ? leave(judgement, stop) : undefined;
+  renderJudgement(plan, judgement, stop);
+}
+
+/**
+ * @param {Plan} plan
+ * @param {Judgement} judgement
+ * @param {Stop} stop
+ */
+function renderJudgement(plan, judgement, stop) {
+  const { outcome, name, period, until, url } = judgement;
+  const now = Date.now();
+  const timed = period === "working" && until !== null;
+  document.title = text(`${page}_${timed ? "working" : "always"}`, name);
+  say("heading", document.title);
+  say("lead", text(page === "warn" ? "warn_lead" : stop.back > 1 ? "block_lead_open" : "block_lead"));
+  say("policy", text("policy_line", translated(plan.title), String(plan.policy_version)));
+  say("address", url);
+  row("reason", translated(outcome?.reason));
+  row("instead", translated(outcome?.instead));
+  row("until", until === null ? text("until_changed") : text("time_relative", clock(until, now), relative(until, now)));
+  row("clause", outcome ? text("clause_rule", outcome.clause, outcome.rule) : "");
+  say("about-recorded", text(outcome?.record ? "about_recorded" : "about_nothing", judgement.host));
+  renderContinue(judgement);
+}
+
+/** @param {Judgement} judgement */
+function renderContinue({ outcome, host }) {
+  const offered = page === "warn" && !framed && outcome !== null;
+  const minutes = String(outcome?.continue_minutes ?? 0);
+  say("continue", offered ? text("continue_for", minutes) : "");
+  const note = [text("continue_note", host, minutes), outcome?.record ? text("continue_recorded") : ""];
+  say("continue-note", offered ? note.join(" ").trim() : "");
+  at("continue").setAttribute("aria-describedby", "continue-note");
+}
+
+/**
+ * No plan can be read, or the address names no visit: say the little that is known, and never open anything.
+ * @param {Stop | null} stop
+ */
+function renderUnknown(stop) {
+  document.title = text("unknown_title");
+  say("heading", document.title);
+  say("lead", text("unknown_lead"));
+  say("address", stop?.original ?? "");
+  for (const id of ["reason", "instead", "until", "clause"]) row(id, "");
+  at("copy").hidden = !stop;
+}
+
+/**
+ * The policy or the hour has changed: go where the visit belongs now. Going there twice within seconds would be a
+ * circle with the browser's engine, so then the person decides when to try again.
+ * @param {Judgement} judgement
+ * @param {Stop} stop
+ */
+function leave(judgement, stop) {
+  const wanted = pageFor(judgement.verdict);
+  if (wanted) return location.replace(`${ownUrl(`pages/${wanted}.html`)}?back=${stop.back}#${stop.original}`);
+  const tried = Number(sessionStorage.getItem(stop.original) ?? 0);
+  sessionStorage.setItem(stop.original, String(Date.now()));
+  if (Date.now() - tried > LOOP_MS && !framed) return location.replace(stop.original);
+  renderUnknown(stop);
+  say("heading", text("allowed_title", judgement.name || judgement.host));
+  say("lead", text("allowed_lead"));
+  at("retry").hidden = false;
+}
+
+/** @param {MouseEvent} event */
+async function goOn(event) {
+  if (!event.isTrusted || framed) return;
+  const original = parseStop(location.href)?.original;
+  const answer = await runtime.sendMessage({ type: "continue" }).catch(() => null);
+  if (answer && original) location.replace(original);
+  else say("live", text("continue_failed"));
+}
+
+async function goBack() {
+  const steps = parseStop(location.href)?.back ?? 1;
+  if (history.length > steps) return history.go(-steps);
+  const tab = await tabs.getCurrent();
+  await tabs.create({});
+  if (tab?.id !== undefined) await tabs.remove(tab.id);
+}
+
+async function copy() {
+  await navigator.clipboard.writeText(at("address").textContent ?? "");
+  say("live", text("copied"));
+}

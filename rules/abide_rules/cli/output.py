@@ -1,0 +1,72 @@
+"""What all commands share: how they are run, how they print, how errors and exit codes come out."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from abide_rules.errors import AbideError, ConfigurationError
+from abide_rules.i18n import _
+from abide_rules.policy import Policy
+from abide_rules.policy_file import parse_policy
+
+JsonFlag = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+PolicyFile = Annotated[Path, typer.Argument(help=_("A policy file (YAML)."), metavar="FILE", show_default=False)]
+
+OK, NO = 0, 1
+
+
+def run(name: str, summary: str, *commands: Callable[..., Any]) -> NoReturn:
+    """Run a program of several commands with the arguments of this process; its errors become advice and exit 1."""
+    app = typer.Typer(
+        name=name, help=summary, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    for command in commands:
+        app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
+    try:
+        app(prog_name=name)
+    except AbideError as error:
+        fail(error, as_json="--json" in sys.argv)
+    except BrokenPipeError:
+        sys.stderr.close()
+    raise SystemExit(OK)
+
+
+def fail(error: AbideError, *, as_json: bool) -> NoReturn:
+    """Print an error with its advice and end with exit code 1."""
+    if as_json:
+        show({"error": str(error), "advice": error.advice})
+    else:
+        typer.echo(str(error), err=True)
+        if error.advice:
+            typer.echo(error.advice, err=True)
+    raise SystemExit(NO)
+
+
+def show(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    typer.echo(json_module.dumps(value, ensure_ascii=False))
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text. Raises ConfigurationError that says what to do."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(_("{path} is not UTF-8 text", path=path), advice=_("Save it as UTF-8.")) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            _("cannot read {path}: {reason}", path=path, reason=reason),
+            advice=_("Give the path of a file you may read."),
+        ) from error
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy in a file. Raises ConfigurationError or PolicyError."""
+    return parse_policy(read_text(path), str(path))

@@ -1,0 +1,83 @@
+"""What all commands share: the data directory, output for people or machines, an open store, who acts."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from abide_rules.errors import AbideError, PolicyError
+from abide_server.clock import system_clock
+from abide_server.config import DataDir, load_settings
+from abide_server.store.base import Act
+from abide_server.store.migrate import migrate
+from abide_server.store.sqlite import SqliteStore
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="ABIDE_DATA", help="The server's data directory.", show_envvar=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Note = Annotated[str, typer.Option("--note", help="Why, for the history.")]
+DEFAULT_DATA = Path("abide-data")
+
+
+def open_data(data: Path) -> DataDir:
+    """Return the data directory after checking that it is one. Raises ConfigurationError."""
+    folder = DataDir(data.resolve())
+    load_settings(folder)
+    return folder
+
+
+@asynccontextmanager
+async def open_store(data: DataDir) -> AsyncIterator[SqliteStore]:
+    """Open the store, upgraded to this version's schema, and close it afterwards."""
+    migrate(data.database)
+    store = SqliteStore(data.database)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def act(action: str, subject: str = "", note: str = "") -> Act:
+    """Return an administrative act by whoever runs this command, now."""
+    return Act(system_clock(), actor(), action, subject, note)
+
+
+def actor() -> str:
+    """Return the name of the person who runs this command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes. Raises AbideError with advice."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AbideError(f"cannot read {path}: {error.strerror}") from error
+
+
+def show(value: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print the result, for machines or for people."""
+    typer.echo(msgspec.json.encode(value).decode() if as_json else text)
+
+
+def print_error(error: AbideError, *, as_json: bool) -> None:
+    """Print an error with its advice, and every mistake of a policy with its place."""
+    if as_json:
+        mistakes = [msgspec.to_builtins(m) for m in error.mistakes] if isinstance(error, PolicyError) else []
+        answer = {"error": str(error), "advice": error.advice, "mistakes": mistakes}
+        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+        return
+    sys.stderr.write(f"{error}\n")
+    if error.advice:
+        sys.stderr.write(f"{error.advice}\n")

@@ -1,0 +1,1 @@
+"""What happens around every request, outermost first: answers to errors, security headers."""

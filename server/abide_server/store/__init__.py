@@ -1,0 +1,1 @@
+"""What the server keeps: one seam (:mod:`.base`), one implementation per database."""

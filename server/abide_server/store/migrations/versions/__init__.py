@@ -1,0 +1,1 @@
+"""One file per step, in order; never changed after it was released."""

@@ -1,0 +1,1 @@
+"""Tests, and the demonstration that they share their parts with."""

@@ -1,0 +1,70 @@
+"""Browsers: the one a person has, and the one that is driven unattended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from tests.demo.programs import ROOT, StoryError
+
+EXTENSION = ROOT / "extension"
+CHROMIUMS = ("chromium", "chromium-browser")
+BRANDED = ("google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser")
+QUIET = [
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--password-store=basic",
+]
+
+
+def find(names: tuple[str, ...]) -> str:
+    """Return the path of the first of these programs that is installed; empty when none is."""
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+def sandbox_flags() -> list[str]:
+    """Chromium refuses its sandbox to root."""
+    return ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
+@contextmanager
+def driven_chromium(
+    profile: Path, flags: list[str], *, locale: str = "en-US", dark: bool = False
+) -> Iterator[BrowserContext]:
+    """Open Chromium unattended with the extension; closes it at the end. Raises StoryError without Chromium."""
+    chromium = find(CHROMIUMS)
+    if not chromium:
+        raise StoryError("Chromium is not installed. Run: sudo apt-get install chromium")
+    language = locale.replace("-", "_") + ".UTF-8"
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium,
+            headless=False,
+            ignore_default_args=["--disable-extensions", "--disable-component-extensions-with-background-pages"],
+            args=[
+                "--headless=new",
+                f"--lang={locale}",
+                *sandbox_flags(),
+                *QUIET,
+                f"--load-extension={EXTENSION}",
+                f"--disable-extensions-except={EXTENSION}",
+                *flags,
+            ],
+            env={**os.environ, "LANGUAGE": language, "LANG": language},
+            color_scheme="dark" if dark else "light",
+            viewport={"width": 1000, "height": 720},
+        )
+        try:
+            yield context
+        finally:
+            context.close()

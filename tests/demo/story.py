@@ -1,0 +1,227 @@
+"""The whole story, told unattended and seen in a real browser: each step counts only when the browser showed it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.demo.browsers import driven_chromium
+from tests.demo.house import House
+from tests.demo.programs import StoryError, tool, tool_json, until
+from tests.demo.stand_in import StandIn
+
+CHATGPT = "https://chatgpt.com/c/demo?model=auto#top"
+CLAUDE = "https://claude.ai/new"
+BLOCK_PAGE = re.compile(r"^chrome-extension://.*/pages/block\.html")
+WARN_PAGE = re.compile(r"^chrome-extension://.*/pages/warn\.html")
+WAIT_MS = 20_000
+
+
+@dataclass
+class Step:
+    """One step: what was to be seen, whether it was, and how long it took (ms)."""
+
+    name: str
+    seen: bool = False
+    ms: float = 0.0
+
+
+@dataclass
+class Summary:
+    """What is written to summary.json. ``push_to_enforced_ms``: from the signed release lying in the update repository
+    until the tab that was open shows the new verdict."""
+
+    ok: bool = False
+    steps: list[Step] = field(default_factory=list)
+    push_to_enforced_ms: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+class Story:
+    """Tells the story in one house with one browser; screenshots go to ``shots``."""
+
+    def __init__(self, folder: Path, shots: Path, say: Callable[[str], None]) -> None:
+        self.summary = Summary()
+        self._folder, self._shots, self._say = folder, shots, say
+        shots.mkdir(parents=True, exist_ok=True)
+
+    def tell(self) -> Summary:
+        """Tell it from the beginning to the end, or to the first step that was not seen."""
+        house = House(self._folder)
+        stand_in = StandIn(self._folder)
+        try:
+            self._chapters(house, stand_in)
+            self.summary.ok = all(step.seen for step in self.summary.steps)
+        except (StoryError, AssertionError) as error:
+            self.summary.error = str(error)
+            self._say(f"  not seen: {error}")
+        finally:
+            house.close()
+            stand_in.close()
+            raw = json.dumps(asdict(self.summary), indent=1)
+            (self._folder / "summary.json").write_text(raw + "\n", "utf-8")
+        return self.summary
+
+    def _chapters(self, house: House, stand_in: StandIn) -> None:
+        house.open()
+        with driven_chromium(house.profile, stand_in.flags) as context:
+            self.summary.versions = _versions(context)
+            tab = context.new_page()
+            self._enrolled(context, house)
+            self._blocked(tab)
+            self._pushed(tab, house)
+            self._continued(tab, stand_in)
+            self._recorded(context, house)
+            self._offline(context, house)
+            self._back(context, house)
+            self._popup(context)
+        self._in_chinese(house, stand_in)
+
+    def _enrolled(self, context: BrowserContext, house: House) -> None:
+        with self._step("the laptop is enrolled: the server's page lists it, with the policy in force in its browser"):
+            page = context.new_page()
+            page.goto(house.url)
+            expect(page.get_by_text(house.status()["device"]).first).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_text(re.compile("chromium", re.IGNORECASE)).first).to_be_visible(timeout=WAIT_MS)
+            self._shot(page, "server")
+            page.close()
+
+    def _blocked(self, tab: Page) -> None:
+        with self._step("chatgpt.com is blocked, and the page says why, until when and what instead"):
+            _visit(tab, CHATGPT)
+            tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+            for text in ("ChatGPT", "BUS-1", "During working hours", "Use the tools your company provides", CHATGPT):
+                expect(tab.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
+            self._shot(tab, "block")
+
+    def _pushed(self, tab: Page, house: House) -> None:
+        with self._step("the policy is changed to a warning and published: the open tab obeys"):
+            house.change_policy(
+                "verdict: block\n    time: working", "verdict: warn\n    class: prohibited\n    time: working"
+            )
+            tab.evaluate("() => { window.name = 'watched' }")
+            house.publish()
+            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab.locator("#continue")).to_be_visible(timeout=WAIT_MS)
+            released = (house.data / "tuf/metadata/timestamp.json").stat().st_mtime * 1000
+            shown = tab.evaluate("() => performance.timeOrigin + performance.now()")
+            arrived = tab.evaluate("() => performance.timeOrigin")
+            self.summary.push_to_enforced_ms = round(min(arrived, shown) - released, 1)
+            self._shot(tab, "warn")
+        self._say(f"    published → enforced in the open tab: {self.summary.push_to_enforced_ms:.0f} ms")
+
+    def _continued(self, tab: Page, stand_in: StandIn) -> None:
+        with self._step("Continue opens the original address in this tab"):
+            stand_in.hits.clear()
+            tab.locator("#continue").click()
+            tab.wait_for_url(re.compile(r"^https://chatgpt\.com/"), timeout=WAIT_MS)
+            expect(tab.get_by_role("heading", name="chatgpt.com")).to_be_visible(timeout=WAIT_MS)
+            if ("chatgpt.com", "/c/demo?model=auto") not in stand_in.hits:
+                raise StoryError(f"the original address was not asked for: {stand_in.hits}")
+            self._shot(tab, "continued")
+
+    def _recorded(self, context: BrowserContext, house: House) -> None:
+        with self._step("the server's page shows the signed events, and an export of them proves itself offline"):
+            until("nothing waits on the laptop", lambda: house.status().get("spooled") == 0)
+            page = context.new_page()
+            page.goto(house.url)
+            expect(page.get_by_text("chatgpt", exact=False).first).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_text("working-time").first).to_be_visible(timeout=WAIT_MS)
+            self._shot(page, "events")
+            page.close()
+            _proven(house)
+
+    def _offline(self, context: BrowserContext, house: House) -> None:
+        with self._step("the server is gone: another service is still stopped"):
+            house.server.kill()
+            tab = context.new_page()
+            _visit(tab, CLAUDE)
+            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab.get_by_text("Claude").first).to_be_visible(timeout=WAIT_MS)
+            until("the visit waits on the laptop", lambda: house.status().get("spooled", 0) > 0)
+            tab.close()
+
+    def _back(self, context: BrowserContext, house: House) -> None:
+        with self._step("the server is back: the visit arrives, and no event is missing or there twice"):
+            house.start_server()
+            page = context.new_page()
+            page.goto(house.url)
+            expect(page.get_by_text("claude").first).to_be_visible(timeout=60_000)
+            until("nothing waits on the laptop", lambda: house.status().get("spooled") == 0)
+            self._shot(page, "back")
+            page.close()
+            _proven(house)
+
+    def _popup(self, context: BrowserContext) -> None:
+        with self._step("the popup says what is in force and what was recorded"):
+            page = context.new_page()
+            page.set_viewport_size({"width": 400, "height": 640})
+            page.goto(f"{_extension(context)}/pages/popup.html")
+            expect(page.locator("#records li").first).to_be_visible(timeout=WAIT_MS)
+            self._shot(page, "popup")
+            page.close()
+
+    def _in_chinese(self, house: House, stand_in: StandIn) -> None:
+        with (
+            self._step("after a restart of the browser, in Chinese, it is still enforced"),
+            driven_chromium(house.profile, stand_in.flags, locale="zh-CN", dark=True) as context,
+        ):
+            tab = context.new_page()
+            _visit(tab, CLAUDE)
+            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab.get_by_text("工作时间内").first).to_be_visible(timeout=WAIT_MS)
+            self._shot(tab, "warn-zh")
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        step = Step(name)
+        self.summary.steps.append(step)
+        begin = time.monotonic()
+        try:
+            yield
+            step.seen = True
+        finally:
+            step.ms = round((time.monotonic() - begin) * 1000, 1)
+            self._say(f"  {'seen' if step.seen else 'NOT SEEN'}  {step.ms:7.0f} ms  {name}")
+
+    def _shot(self, page: Page, name: str) -> None:
+        page.screenshot(path=self._shots / f"{name}.png")
+
+
+def _visit(tab: Page, url: str) -> None:
+    """Go to a URL as a person does, from the address bar: where it leads is what the step looks at."""
+    tab.goto(url, wait_until="commit")
+
+
+def _proven(house: House) -> None:
+    export = house.folder / "export.ndjson"
+    tool("abide-server", "export", "-o", export, "--data", house.data)
+    report = tool_json("abide-policy", "verify", export)
+    recorded = until("the agent answers", house.status).get("recorded", report["events"])
+    if report["events"] != recorded:
+        raise StoryError(f"the laptop recorded {recorded} events, the server has {report['events']}")
+
+
+def _extension(context: BrowserContext) -> str:
+    workers = until("the extension runs", lambda: context.service_workers)
+    return str(workers[0].url).rpartition("/background.js")[0]
+
+
+def _versions(context: BrowserContext) -> dict[str, Any]:
+    return {
+        "abide": version("abide-policy"),
+        "browser": f"Chromium {context.browser.version}" if context.browser else "Chromium",
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }

@@ -1,0 +1,31 @@
+"""Plans for the browser tests: the real compiler on a small policy."""
+
+from __future__ import annotations
+
+import time
+
+from abide_rules.people import Person
+from abide_rules.plan import Plan, compile_plan
+from abide_rules.policy import Release
+from abide_rules.policy_file import parse_policy
+
+POLICY = """
+language: 1
+id: browser-tests
+title: {{en: Use of generative AI, zh: 生成式人工智能使用规定}}
+calendar: {{zone: UTC, hours: {{mon-sun: ["00:00-24:00"]}}}}
+rules:
+  - id: the-rule
+    clause: BUS-1
+    verdict: {verdict}
+    record: true
+    continue_minutes: 15
+    reason: {{en: "What you enter leaves the company.", zh: "您输入的内容会离开公司。"}}
+    instead: {{en: "Use the tools your company provides.", zh: "请使用公司提供的工具。"}}
+"""
+
+
+def plan(version: int, verdict: str) -> Plan:
+    """Return version ``version`` of a policy that has this verdict on every service at all times."""
+    policy = parse_policy(POLICY.format(verdict=verdict), "browser-tests")
+    return compile_plan(Release(version, policy), Person("person-1", (), "UTC"), int(time.time() * 1000))

@@ -1,0 +1,182 @@
+"""The extension in real Chromium, with a real native-messaging host and an agent in the test's hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from abide_rules.wire import EXTENSION_ID_CHROMIUM
+from tests.demo.browsers import driven_chromium
+from tests.demo.stand_in import StandIn
+from tests.e2e.hand_agent import HandAgent
+from tests.e2e.plans import plan
+
+ORIGIN = f"chrome-extension://{EXTENSION_ID_CHROMIUM}"
+BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?back=\d)?#https://")
+WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?back=\d)?#https://")
+CHAT = "https://chatgpt.com/c/1?model=x#top"
+
+
+class Desk:
+    """A person's browser and agent; ``open`` and ``close`` the browser as often as needed, on one profile."""
+
+    def __init__(self, folder: Path) -> None:
+        self.profile = folder / "profile"
+        self.profile.mkdir()
+        self.web = StandIn(folder)
+        self.agent = HandAgent(folder, self.profile)
+        self._stack = ExitStack()
+        self.context: BrowserContext
+
+    def open(self) -> Page:
+        self.context = self._stack.enter_context(driven_chromium(self.profile, self.web.flags))
+        return self.context.pages[0]
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def hosts_reached(self) -> set[str]:
+        return {host for host, _ in self.web.hits}
+
+    def stop_worker(self, page: Page) -> None:
+        """End the extension's worker as the browser does when it is idle."""
+        session = self.context.new_cdp_session(page)
+        session.send("ServiceWorker.enable")
+        session.send("ServiceWorker.stopAllWorkers")
+        session.detach()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.close()
+    made.agent.stop()
+    made.web.close()
+
+
+def start(desk: Desk, verdict: str) -> Page:
+    desk.agent.plan = plan(1, verdict)
+    desk.agent.start()
+    page = desk.open()
+    desk.agent.wait_for("in_force", policy_version=1)
+    return page
+
+
+def push(desk: Desk, version: int, verdict: str) -> None:
+    desk.agent.push(plan(version, verdict))
+    desk.agent.wait_for("in_force", policy_version=version)
+
+
+def test_a_visit_is_stopped_explained_and_recorded_once(desk: Desk) -> None:
+    page = start(desk, "block")
+    page.goto(CHAT)
+    expect(page).to_have_url(BLOCKED)
+    expect(page.locator("#heading")).to_have_text("ChatGPT is blocked by company policy")
+    expect(page.locator("#address")).to_have_text(CHAT)
+    expect(page.locator("#clause")).to_have_text("Clause BUS-1, rule “the-rule”")
+    seen = desk.agent.wait_for("observed")["observations"]
+    assert [(o["kind"], o["service"], o["host"], o["verdict"]) for o in seen] == [
+        ("visit", "chatgpt", "chatgpt.com", "block")
+    ]
+    page.reload()
+    page.goto("https://example.org/")
+    assert len(desk.agent.observed) == 1
+    assert "chatgpt.com" not in desk.hosts_reached()
+
+
+def test_an_open_tab_follows_each_push(desk: Desk) -> None:
+    page = start(desk, "allow")
+    page.goto(CHAT)
+    for version, verdict, address in (
+        (2, "block", BLOCKED),
+        (3, "warn", WARNED),
+        (4, "allow", re.compile(f"^{re.escape(CHAT)}$")),
+    ):
+        push(desk, version, verdict)
+        expect(page).to_have_url(address)
+
+
+def test_continue_opens_one_tab_until_the_policy_is_stricter(desk: Desk) -> None:
+    page = start(desk, "warn")
+    page.goto(CHAT)
+    expect(page.locator("#heading")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(WARNED)
+    page.locator("#continue").click()
+    expect(page).to_have_url(CHAT)
+    other = desk.context.new_page()
+    other.goto(CHAT)
+    expect(other).to_have_url(WARNED)
+    push(desk, 2, "block")
+    expect(page).to_have_url(BLOCKED)
+    kinds = [one["kind"] for one in desk.agent.observed.values()]
+    assert kinds.count("notice") == 1
+
+
+def test_same_page_navigation_and_encoded_paths_are_stopped(desk: Desk) -> None:
+    page = start(desk, "block")
+    page.goto("https://x.com/home")
+    page.evaluate("history.pushState({}, '', '/i/grok')")
+    expect(page).to_have_url(BLOCKED)
+    page.locator("#back").click()
+    expect(page).to_have_url("https://x.com/home")
+    page.goto("https://x.com/i/%67rok", wait_until="commit")
+    expect(page).to_have_url(BLOCKED)
+
+
+def test_inform_shows_a_banner_that_can_be_closed(desk: Desk) -> None:
+    page = start(desk, "inform")
+    page.goto(CHAT)
+    desk.agent.wait_for("observed")
+    count = "document.documentElement.lastElementChild.tagName"
+    assert page.evaluate(count) == "DIV"
+    page.evaluate("document.documentElement.lastElementChild.remove()")
+    page.wait_for_function(f"{count} === 'DIV'")
+    push(desk, 2, "allow")
+    page.wait_for_function(f"{count} === 'BODY'")
+
+
+def test_it_holds_without_agent_worker_and_after_a_restart(desk: Desk) -> None:
+    page = start(desk, "block")
+    desk.agent.stop()
+    page.goto("https://claude.ai/")
+    expect(page).to_have_url(BLOCKED)
+    desk.stop_worker(page)
+    page.goto("https://example.org/")
+    page.goto(CHAT)
+    expect(page).to_have_url(BLOCKED)
+    desk.close()
+    page = desk.open()
+    page.goto(CHAT)
+    expect(page).to_have_url(BLOCKED)
+    expect(page.locator("#reason")).to_have_text("What you enter leaves the company.")
+    assert not {"chatgpt.com", "claude.ai"} & desk.hosts_reached()
+    desk.agent.start()
+    while len(desk.agent.observed) < 3:
+        desk.agent.wait_for("observed", timeout=90)
+    assert {one["service"] for one in desk.agent.observed.values()} == {"chatgpt", "claude"}
+
+
+def test_another_key_and_an_older_policy_are_refused_and_shown(desk: Desk) -> None:
+    page = start(desk, "block")
+    push(desk, 2, "block")
+    desk.agent.push(plan(1, "allow"))
+    popup = desk.context.new_page()
+    popup.goto(f"{ORIGIN}/pages/popup.html")
+    expect(popup.locator("#refusal")).to_contain_text("An older policy was offered")
+    desk.agent.stop()
+    imposter = HandAgent(desk.profile.parent, desk.profile)
+    imposter.plan = plan(9, "allow")
+    imposter.start()
+    imposter.wait_for("hello", timeout=90)
+    expect(popup.locator("#refusal")).to_contain_text("Another agent key was offered", timeout=20_000)
+    page.goto(CHAT)
+    expect(page).to_have_url(BLOCKED)
+    imposter.stop()
+    assert imposter.observed == {}
