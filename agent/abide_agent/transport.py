@@ -57,7 +57,7 @@ def tls_context(ca: str) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cadata=ca or None)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"the pinned certificate authority cannot be read: {error}", advice="Enrol again with a new token."
         ) from error

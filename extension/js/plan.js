@@ -6,7 +6,7 @@
 
 import { managed, ownUrl, rules } from "./browser.js";
 import { checkNotOlder, openPlan, PlanError } from "./envelope.js";
-import { currentPlan, local, setLocal } from "./state.js";
+import { currentPlan, hold, local, setLocal } from "./state.js";
 import { spanAt } from "./timeline.js";
 
 /**
@@ -33,7 +33,7 @@ export async function take(envelope, key) {
   const plan = await openPlan(envelope, key);
   const held = await local("held");
   checkNotOlder(plan, held?.key === key ? await currentPlan().catch(() => null) : null);
-  await setLocal({ held: { envelope, key }, refusal: null });
+  await hold({ envelope, key }, plan);
   return plan;
 }
 

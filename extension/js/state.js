@@ -77,7 +77,21 @@ let opened = null;
 export async function currentPlan() {
   const held = await local("held");
   if (!held) return null;
-  const sig = `${held.key} ${held.envelope.signatures[0]?.sig}`;
-  if (opened?.sig !== sig) opened = { sig, plan: await openPlan(held.envelope, held.key) };
+  if (opened?.sig !== mark(held)) opened = { sig: mark(held), plan: await openPlan(held.envelope, held.key) };
   return opened.plan;
+}
+
+/**
+ * Keep a plan whose signature was just verified.
+ * @param {HeldPlan} held
+ * @param {Plan} plan what was read from it
+ */
+export async function hold(held, plan) {
+  await setLocal({ held, refusal: null });
+  opened = { sig: mark(held), plan };
+}
+
+/** @param {HeldPlan} held */
+function mark({ key, envelope }) {
+  return JSON.stringify([key, envelope.signatures]);
 }

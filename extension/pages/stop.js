@@ -25,7 +25,7 @@ at("copy").addEventListener("click", () => void copy());
 at("continue").addEventListener("click", (event) => void goOn(event));
 at("retry").addEventListener("click", () => location.replace(parseStop(location.href)?.original ?? "about:blank"));
 storage.onChanged.addListener((changes, area) => {
-  if (area === "local" && (changes.held || changes.applied || changes.in_force)) void render(false);
+  if (area === "local" && changes.applied) void render(false);
 });
 setInterval(() => void render(true), REFRESH_MS);
 await render(true);

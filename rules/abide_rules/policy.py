@@ -30,6 +30,13 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     zh: str
 
 
+_CLASSES: dict[VerdictName, UseClass] = {
+    "warn": "prohibited",
+    "justify": "authorization_required",
+    "block": "prohibited",
+}
+
+
 class Except(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Cases that a rule does not concern, though its conditions hold."""
 
@@ -41,9 +48,9 @@ class Except(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Condition → verdict, citing a clause. An empty condition holds always.
 
-    ``services``: ids, ``category:NAME``, ``scope:NAME`` or ``all``. ``class`` defaults to what the verdict says: block is
-    prohibited, justify needs authorization, anything else is allowed. ``record`` defaults to: prohibited and
-    authorization-required uses are recorded, allowed ones are not.
+    ``services``: ids, ``category:NAME``, ``scope:NAME`` or ``all``. ``class`` defaults to what the verdict says: warn and
+    block are for prohibited uses, justify for those that need authorization, the others for allowed ones. By default
+    prohibited and authorization-required uses are recorded, allowed ones are not (``record``).
     """
 
     id: Slug
@@ -66,7 +73,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """The class of the use, stated or derived from the verdict."""
         if self.class_ is not None:
             return self.class_
-        return {"block": "prohibited", "justify": "authorization_required"}.get(self.verdict, "allowed")  # type: ignore[return-value]
+        return _CLASSES.get(self.verdict, "allowed")
 
     @property
     def is_recorded(self) -> bool:

@@ -10,6 +10,7 @@ from abide_rules.errors import (
     MalformedError,
     SignatureError,
     TooLargeError,
+    TransportError,
 )
 from abide_rules.wire import Problem, ProblemType
 
@@ -57,6 +58,8 @@ def problem_of(error: AbideError) -> Problem:
         MalformedError: "bad-json",
         TooLargeError: "too-large",
     }
+    if isinstance(error, TransportError):
+        return _problem("internal", error, 503)
     kind = kinds.get(type(error), "internal")
     return _problem(kind, error, STATUS[kind])
 

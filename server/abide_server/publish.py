@@ -25,6 +25,7 @@ async def publish_policy(store: Store, repository: Repository, source: bytes, na
     text = _text(source, name, MAX_POLICY_BYTES)
     policy = parse_policy(text, name)
     repository.require_keys("policy")
+    await settle(store, repository, act.at)
     version = await _next_version(store, repository)
     data = encode_release(version, policy)
     if len(data) > MAX_POLICY_BYTES:
@@ -33,6 +34,19 @@ async def publish_policy(store: Store, repository: Repository, source: bytes, na
     timestamp = repository.set_target("policy", POLICY_TARGET, data, act.at)
     await store.mark_published(version, timestamp, act)
     return version
+
+
+async def settle(store: Store, repository: Repository, now: int) -> None:
+    """Note that a release is published which the repository carries already, because a publisher died in between.
+
+    The caller holds the publish lock.
+    """
+    current = repository.read_target("policy", POLICY_TARGET)
+    if current is not None:
+        version = decode_release(current).version
+        if await store.release(version) is None:
+            act = Act(now, "server", "publish", note=f"release {version} was signed by a publisher that died")
+            await store.mark_published(version, repository.timestamp_version(), act)
 
 
 async def publish_people(store: Store, repository: Repository, source: bytes, name: str, act: Act) -> int:

@@ -88,8 +88,8 @@ class Repository:
                 raise ConfigurationError(f"the key that was given is not the key of {needed}")
 
     def read_target(self, role: str, name: str) -> bytes | None:
-        """Return the bytes of the newest ``name``, or None when it was never published."""
-        target = self._load(role, Targets).signed.targets.get(name)
+        """Return the bytes of ``name`` that the timestamp leads to, or None when it was never published."""
+        target = self._load(role, Targets, self._published(role)).signed.targets.get(name)
         if target is None:
             return None
         folder, _, base = name.rpartition("/")
@@ -167,8 +167,12 @@ class Repository:
         kinds: dict[str, type[Any]] = {"root": Root, "snapshot": Snapshot, "timestamp": Timestamp}
         return self._load(role, kinds.get(role, Targets))
 
-    def _load(self, role: str, kind: type[S]) -> Metadata[S]:
-        name = "timestamp.json" if role == "timestamp" else f"{self._newest(role)}.{role}.json"
+    def _published(self, role: str) -> int:
+        snapshot = self._load("timestamp", Timestamp).signed.snapshot_meta.version
+        return self._load("snapshot", Snapshot, snapshot).signed.meta[f"{role}.json"].version
+
+    def _load(self, role: str, kind: type[S], version: int = 0) -> Metadata[S]:
+        name = "timestamp.json" if role == "timestamp" else f"{version or self._newest(role)}.{role}.json"
         try:
             metadata: Metadata[Any] = Metadata.from_file(str(self._metadata / name))
         except (OSError, DownloadError, RepositoryError, SerializationError) as error:

@@ -28,7 +28,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     if options.shots and summary.ok:
-        shutil.copytree(FOLDER / "screenshots", ROOT / "extension" / "screenshots", dirs_exist_ok=True)
+        shutil.copytree(FOLDER / "screenshots", ROOT / "tests" / "demo" / "screenshots", dirs_exist_ok=True)
     print(f"{'ok' if summary.ok else 'NOT OK'}: {FOLDER / 'summary.json'}, screenshots beside it")
     return 0 if summary.ok else 1
 

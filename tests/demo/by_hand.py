@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,8 @@ def by_hand(folder: Path) -> int:
         raise StoryError("No browser was found. Run: sudo apt-get install chromium")
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise StoryError("There is no display to open a browser on. Run: make demo HEADLESS=1")
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     house = House(folder)
     process = None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import shutil
 import urllib.error
@@ -67,6 +68,16 @@ class House:
         """What ``abide-agent status`` says."""
         answer: dict[str, Any] = tool_json("abide-agent", "status", "--state", self.state, accept=(0, 1))
         return answer
+
+    def proven_events(self) -> list[tuple[int, str, str]]:
+        """Export what the server has, prove it offline, and return (seq, kind, service) of each event."""
+        export = self.folder / "export.ndjson"
+        tool("abide-server", "export", "-o", export, "--data", self.data)
+        tool("abide-policy", "verify", export)
+        lines = [json.loads(line) for line in export.read_text("utf-8").splitlines()]
+        batches = [line["batch"] for line in lines if line["type"] == "batch"]
+        events = [json.loads(event) for batch in batches for event in batch.split("\n")[1:]]
+        return [(event["seq"], event["kind"], event.get("service", "")) for event in events]
 
     def close(self) -> None:
         """Stop both programs."""

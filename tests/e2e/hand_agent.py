@@ -32,6 +32,7 @@ class HandAgent:
         self.store = True
         self.heard: queue.Queue[Message] = queue.Queue()
         self.observed: dict[str, Message] = {}
+        self._sending = threading.Lock()
         self._folder = folder
         self._profile = profile
         self._connection: socket.socket | None = None
@@ -127,8 +128,7 @@ class HandAgent:
     def _public(self) -> bytes:
         return self.key.public_key().public_bytes_raw()
 
-    @staticmethod
-    def _send(connection: socket.socket, message: Message) -> None:
+    def _send(self, connection: socket.socket, message: Message) -> None:
         raw = json.dumps(message).encode()
-        with contextlib.suppress(OSError):
+        with self._sending, contextlib.suppress(OSError):
             connection.sendall(struct.pack("=I", len(raw)) + raw)

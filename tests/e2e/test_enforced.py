@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import expect
 
 from tests.demo.browsers import driven_chromium
 from tests.demo.house import House
-from tests.demo.programs import tool, tool_json, until
+from tests.demo.programs import tool_json, until
 from tests.demo.stand_in import StandIn
 from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE
-
-
-class Laptop:
-    """A house with an open browser."""
-
-    def __init__(self, house: House, stand_in: StandIn, context: BrowserContext) -> None:
-        self.house, self.stand_in, self.context = house, stand_in, context
-
-    def visit(self, url: str) -> Page:
-        tab = self.context.new_page()
-        tab.goto(url, wait_until="commit")
-        return tab
-
-    def is_blocked(self, url: str) -> None:
-        tab = self.visit(url)
-        tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
-        tab.close()
-
-    def is_open(self, url: str) -> None:
-        tab = self.visit(url)
-        expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
-        assert not BLOCK_PAGE.match(tab.url)
-        tab.close()
-
-    def events(self) -> list[tuple[int, str, str]]:
-        """(seq, kind, service) of everything that the server has, after the laptop has sent all it holds."""
-        until("nothing waits on the laptop", lambda: self.house.status().get("spooled") == 0, 60)
-        export = self.house.folder / "export.ndjson"
-        tool("abide-server", "export", "-o", export, "--data", self.house.data)
-        assert tool_json("abide-policy", "verify", export)["ok"]
-        text = export.read_text("utf-8").replace("\\n", "\n").replace('\\"', '"')
-        return [
-            (int(seq), kind, service)
-            for seq, kind, service in re.findall(r'"seq":(\d+),.*?"kind":"(\w+)".*?(?:"service":"([^"]*)".*)?}', text)
-        ]
+from tests.e2e.laptop import Laptop, in_force
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +31,6 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     finally:
         house.close()
         stand_in.close()
-
-
-def in_force(laptop: Laptop) -> None:
-    version = until("a version is held", lambda: laptop.house.status().get("policy_version"))
-    until(
-        "the browser confirmed it",
-        lambda: [b for b in laptop.house.status().get("browsers", []) if b["policy_version"] == version],
-    )
 
 
 def children(laptop: Laptop, name: str) -> list[psutil.Process]:
@@ -174,7 +129,7 @@ def test_killed_at_once_it_is_still_enforced_and_the_visit_is_recorded_exactly_o
 
 def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None:
     house = laptop.house
-    house.change_policy("verdict: block\n    time: working", "verdict: warn\n    class: prohibited\n    time: working")
+    house.change_policy("verdict: block\n    time: working", "verdict: warn\n    time: working")
     tab = laptop.visit("https://claude.ai/new")
     tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
     house.publish()
@@ -183,7 +138,7 @@ def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None
     tab.wait_for_url("https://claude.ai/new", timeout=WAIT_MS)
     other = laptop.visit("https://claude.ai/new")
     other.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
-    house.change_policy("verdict: warn\n    class: prohibited\n    time: working", "verdict: block\n    time: working")
+    house.change_policy("verdict: warn\n    time: working", "verdict: block\n    time: working")
     house.publish()
     tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
     other.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
@@ -202,32 +157,3 @@ def test_a_rolled_back_policy_is_in_force_again(laptop: Laptop) -> None:
     assert rolled == allowed + 1
     tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
     tab.close()
-
-
-def test_a_browser_that_was_killed_comes_back_enforcing_without_agent_or_server(tmp_path: Path) -> None:
-    house, stand_in = House(tmp_path / "house"), StandIn(tmp_path)
-    try:
-        house.open()
-        with driven_chromium(house.profile, stand_in.flags) as context:
-            laptop = Laptop(house, stand_in, context)
-            in_force(laptop)
-            laptop.is_blocked("https://chatgpt.com/")
-            recorded = laptop.events()
-            browser = next(
-                p for p in psutil.process_iter(["cmdline", "ppid"])
-                if f"--user-data-dir={house.profile}" in (p.info["cmdline"] or ()) and "--type=" not in " ".join(p.info["cmdline"])
-            )  # fmt: skip
-            house.close()
-            os.kill(browser.pid, signal.SIGKILL)
-        (house.profile / "SingletonLock").unlink(missing_ok=True)
-        with driven_chromium(house.profile, stand_in.flags) as context:
-            laptop = Laptop(house, stand_in, context)
-            laptop.is_blocked("https://chatgpt.com/again")
-            house.start_server()
-            house.start_agent()
-            until("the visit arrived", lambda: len(laptop.events()) > len(recorded), 90)
-            visits = [seq for seq, kind, _service in laptop.events() if kind == "visit"]
-            assert len(visits) == 2
-    finally:
-        house.close()
-        stand_in.close()

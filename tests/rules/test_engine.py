@@ -55,7 +55,7 @@ WARN_ALL = rule("all", "warn")
         ((rule("x", "block", services=("claude",)),), Observation("chatgpt"), Person(), WORK, ""),
         ((rule("x", "block", services=("category:image",)),), Observation("midjourney"), Person(), WORK, "x"),
         ((rule("b", "warn"), rule("a", "warn")), Observation("chatgpt"), Person(), WORK, "a"),
-        ((rule("a", "warn"), rule("b", "warn", class_="prohibited")), Observation("chatgpt"), Person(), WORK, "b"),
+        ((rule("a", "warn", class_="allowed"), rule("b", "warn")), Observation("chatgpt"), Person(), WORK, "b"),
         ((rule("x", "block"),), Observation("google-translate"), Person(), WORK, ""),
         ((rule("x", "block", services=("scope:adjacent",)),), Observation("google-translate"), Person(), WORK, "x"),
     ],
@@ -149,5 +149,6 @@ def test_what_is_allowed_is_not_recorded_unless_the_rule_says_so() -> None:
     assert not decide(policy(rule("x", "inform")), None, Observation("chatgpt"), WORK).is_recorded
     assert decide(policy(rule("x", "inform", record=True)), None, Observation("chatgpt"), WORK).is_recorded
     assert decide(policy(rule("x", "block")), None, Observation("chatgpt"), WORK).is_recorded
+    assert decide(policy(rule("x", "warn")), None, Observation("chatgpt"), WORK).is_recorded
     quiet = msgspec.structs.replace(BLOCK_WORK, record=False)
     assert not decide(policy(quiet), None, Observation("chatgpt"), WORK).is_recorded

@@ -15,13 +15,14 @@ from tuf.ngclient import Updater, UpdaterConfig
 
 from abide_rules.people import decode_people, encode_people
 from abide_rules.people_file import parse_people
-from abide_rules.policy import decode_release
+from abide_rules.policy import decode_release, encode_release
+from abide_rules.policy_file import parse_policy
 from abide_rules.wire import PEOPLE_TARGET, POLICY_TARGET, SIGNATURE_AGE_S, TUF_METADATA_PATH, TUF_TARGETS_PATH
 from abide_server.publish import publish_policy
 from abide_server.repository import LIFETIME_DAYS, Repository
 from abide_server.requestauth import SignedRequest
 from abide_server.signing import Signers
-from abide_server.store.base import Act
+from abide_server.store.base import Act, Release
 from tests.server.conftest import House
 from tests.server.house import NOW, Laptop, policy, problem
 
@@ -67,6 +68,31 @@ async def test_the_reference_client_follows_every_release(house: House, folder: 
         assert raw is not None
         release = decode_release(raw)
         assert (release.version, release.policy.id) == (version, template)
+
+
+async def test_a_publisher_that_died_after_signing_is_made_good_by_the_next_one(house: House) -> None:
+    await _publish(house, "strict")
+    await house.store.add_release(Release(2, NOW, "anna", "", "policy.yaml", policy("balanced")))
+    signed = encode_release(2, parse_policy(policy("balanced")))
+    house.repository.set_target("policy", POLICY_TARGET, signed, NOW)
+    assert [release.version for release in await house.store.releases()] == [1]
+    assert await _publish(house, "strict") == 3
+    assert [release.version for release in await house.store.releases()] == [3, 2, 1]
+
+
+async def test_a_publisher_that_died_before_the_timestamp_has_published_nothing(house: House, folder: Path) -> None:
+    await _publish(house, "strict")
+    timestamp = house.repository.timestamp_file.read_bytes()
+    await _publish(house, "balanced")
+    house.repository.timestamp_file.write_bytes(timestamp)
+    raw = house.repository.read_target("policy", POLICY_TARGET)
+    assert raw is not None
+    assert decode_release(raw).version == 1
+    assert await asyncio.to_thread(_download, house, folder, POLICY_TARGET) == raw
+    assert await _publish(house, "awareness") == 3
+    newest = await asyncio.to_thread(_download, house, folder, POLICY_TARGET)
+    assert newest is not None
+    assert decode_release(newest).version == 3
 
 
 async def test_the_reference_client_follows_roles_that_were_signed_again(house: House, folder: Path) -> None:

@@ -10,6 +10,19 @@ from abide_agent.doctor import Check, examine
 from abide_agent.health import ask_daemon
 from abide_rules.i18n import _
 
+NAMES = {
+    "enrolled": _("enrolled"),
+    "device key": _("device key"),
+    "server": _("server"),
+    "agent runs": _("agent runs"),
+    "connected": _("connected"),
+    "policy": _("policy"),
+    "plan": _("plan"),
+    "events": _("events"),
+    "browsers": _("browsers"),
+    "native host": _("native host"),
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -27,5 +40,5 @@ def register(app: typer.Typer) -> None:
 
 def _line(check: Check) -> str:
     mark = _("ok") if check.ok else _("NOT OK")
-    line = f"{mark:8}{check.name}: {check.why}"
+    line = f"{mark:8}{NAMES.get(check.name, check.name)}: {check.why}"
     return f"{line}\n        → {check.next_step}" if check.next_step else line

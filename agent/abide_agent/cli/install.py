@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from abide_agent import platform
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of
+from abide_agent.cli.output import JsonOption, StateOption, answer, config_of, describe
 from abide_agent.install import Installer
 from abide_rules.i18n import _
 
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         done = Installer(config_of(state), platform.current()).install(browser_dir, replace=replace)
-        text = "\n".join(f"{outcome.action}: {outcome.path}" for outcome in done)
+        text = describe(done)
         ok = all(outcome.action != "failed" for outcome in done)
         answer({"ok": ok, "done": msgspec.to_builtins(done)}, text, as_json=as_json)
         if not ok:

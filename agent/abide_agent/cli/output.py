@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from abide_agent.config import Config, state_dir
+from abide_agent.install import Outcome
 from abide_rules.errors import AbideError
 from abide_rules.i18n import _
 
@@ -26,6 +27,19 @@ def config_of(state: Path | None) -> Config:
 def answer(value: Mapping[str, object], text: str, *, as_json: bool) -> None:
     """Print the answer of a command."""
     print(msgspec.json.encode(value).decode() if as_json else text)
+
+
+def describe(done: Iterable[Outcome]) -> str:
+    """Return what was done to which path, one a line."""
+    actions = {
+        "written": _("written"),
+        "removed": _("removed"),
+        "kept": _("kept"),
+        "missing": _("missing"),
+        "ran": _("ran"),
+        "failed": _("failed"),
+    }
+    return "\n".join(f"{actions.get(outcome.action, outcome.action)}: {outcome.path}" for outcome in done)
 
 
 def fail(error: AbideError, as_json: bool) -> int:

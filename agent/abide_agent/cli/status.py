@@ -35,10 +35,11 @@ def register(app: typer.Typer) -> None:
 
 def _text(s: Snapshot) -> str:
     version = _("version {version}", version=s.policy_version) if s.policy_version else _("none")
+    stale = _("STALE: {why}", why=s.stale)
     lines = [
         (_("Device"), s.device),
         (_("Server"), s.server + ("" if s.connected else f" ({s.connection_problem})")),
-        (_("Policy"), version + (f" ({_('STALE')}: {s.stale})" if s.stale else "")),
+        (_("Policy"), version + (f" ({stale})" if s.stale else "")),
         (_("Events that wait"), f"{s.spooled}" + (f" ({s.uplink_problem})" if s.uplink_problem else "")),
         *((_("Browser"), f"{b.browser} {b.browser_version}: {b.policy_version}") for b in s.browsers),
     ]

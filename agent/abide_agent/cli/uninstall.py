@@ -7,7 +7,7 @@ import typer
 
 from abide_agent import platform
 from abide_agent.cli.install import BrowserDirOption
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of
+from abide_agent.cli.output import JsonOption, StateOption, answer, config_of, describe
 from abide_agent.install import Installer
 from abide_rules.i18n import _
 
@@ -18,5 +18,5 @@ def register(app: typer.Typer) -> None:
     @app.command(help=_("Remove what install wrote, except what was changed by hand; keeps the state directory."))
     def uninstall(browser_dir: BrowserDirOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
         done = Installer(config_of(state), platform.current()).uninstall(browser_dir)
-        text = "\n".join(f"{outcome.action}: {outcome.path}" for outcome in done) or _("Nothing is installed.")
+        text = describe(done) or _("Nothing is installed.")
         answer({"ok": True, "done": msgspec.to_builtins(done)}, text, as_json=as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,13 +21,13 @@ PolicyFile = Annotated[Path, typer.Argument(help=_("A policy file (YAML)."), met
 OK, NO = 0, 1
 
 
-def run(name: str, summary: str, *commands: Callable[..., Any]) -> NoReturn:
-    """Run a program of several commands with the arguments of this process; its errors become advice and exit 1."""
+def run(name: str, summary: str, commands: Mapping[Callable[..., Any], str]) -> NoReturn:
+    """Run a program of commands, each with its help, with this process's arguments; errors become advice and exit 1."""
     app = typer.Typer(
         name=name, help=summary, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
-    for command in commands:
-        app.command(name=command.__name__.rstrip("_").replace("_", "-"))(command)
+    for command, text in commands.items():
+        app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=text)(command)
     try:
         app(prog_name=name)
     except AbideError as error:

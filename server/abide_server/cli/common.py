@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from abide_rules.errors import AbideError, PolicyError
+from abide_rules.i18n import _
 from abide_server.clock import system_clock
 from abide_server.config import DataDir, load_settings
 from abide_server.store.base import Act
@@ -20,10 +21,10 @@ from abide_server.store.migrate import migrate
 from abide_server.store.sqlite import SqliteStore
 
 Data = Annotated[
-    Path, typer.Option("--data", envvar="ABIDE_DATA", help="The server's data directory.", show_envvar=True)
+    Path, typer.Option("--data", envvar="ABIDE_DATA", help=_("The server's data directory."), show_envvar=True)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-Note = Annotated[str, typer.Option("--note", help="Why, for the history.")]
+Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document instead of text."))]
+Note = Annotated[str, typer.Option("--note", help=_("Why, for the history."))]
 DEFAULT_DATA = Path("abide-data")
 
 
@@ -63,7 +64,8 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise AbideError(f"cannot read {path}: {error.strerror}") from error
+        reason = error.strerror or error
+        raise AbideError(_("cannot read {path}: {reason}", path=path, reason=reason)) from error
 
 
 def show(value: dict[str, Any], text: str, *, as_json: bool) -> None:

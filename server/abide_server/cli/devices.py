@@ -13,7 +13,7 @@ from abide_server.cli.common import DEFAULT_DATA, Data, Json, Note, act, open_da
 from abide_server.cli.listing import describe_devices, list_devices
 from abide_server.config import DataDir
 
-app = typer.Typer(help="List the enrolled devices, or revoke one.", invoke_without_command=True)
+app = typer.Typer(help=_("List the enrolled devices, or revoke one."), invoke_without_command=True)
 
 
 @app.callback()
@@ -25,16 +25,19 @@ def devices(context: typer.Context, data: Data = DEFAULT_DATA, json: Json = Fals
     show({"devices": found}, describe_devices(found), as_json=json)
 
 
-@app.command()
+@app.command(help=_("Revoke a device: its events, streams and requests are refused from now on."))
 def revoke(
-    device: Annotated[str, typer.Argument(help="The device's id, e.g. dev-0123456789abcdef0123.")],
+    device: Annotated[str, typer.Argument(help=_("The device's id, e.g. dev-0123456789abcdef0123."))],
     data: Data = DEFAULT_DATA,
     note: Note = "",
     json: Json = False,
 ) -> None:
     """Revoke a device: its events, streams and requests are refused from now on."""
     if not asyncio.run(_revoke(open_data(data), device, note)):
-        raise AbideError(f"{device} is not enrolled, or was revoked before", advice="abide-server devices lists them.")
+        raise AbideError(
+            _("{device} is not enrolled, or was revoked before", device=device),
+            advice=_("abide-server devices lists them."),
+        )
     show({"revoked": device}, _("{device} is revoked.", device=device), as_json=json)
 
 

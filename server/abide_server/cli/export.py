@@ -22,7 +22,7 @@ from abide_server.store.base import Standing, Store
 
 
 def export(
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write (NDJSON).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help=_("The file to write (NDJSON)."))],
     data: Data = DEFAULT_DATA,
     json: Json = False,
 ) -> None:

@@ -22,11 +22,11 @@ from abide_server.tls import create_authority
 def init(
     data: Data = DEFAULT_DATA,
     url: Annotated[
-        str, typer.Option(help="The address that the laptops use, e.g. https://abide.example.org:8470.")
+        str, typer.Option(help=_("The address that the laptops use, e.g. https://abide.example.org:8470."))
     ] = "",
     tls_host: Annotated[
         list[str] | None,
-        typer.Option(help="Make a private authority and a certificate for this name or address (repeatable)."),
+        typer.Option(help=_("Make a private authority and a certificate for this name or address (repeatable).")),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -58,15 +58,20 @@ def _default_url(hosts: list[str]) -> str:
 
 def _check_url(url: str, hosts: list[str]) -> None:
     if not url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"{url} is not an address", advice="Start it with https:// (or http://127.0.0.1).")
+        raise ConfigurationError(
+            _("{url} is not an address", url=url), advice=_("Start it with https:// (or http://127.0.0.1).")
+        )
     if hosts and not url.startswith("https://"):
-        raise ConfigurationError("a certificate was asked for, but the address is not https", advice="Use https://.")
+        raise ConfigurationError(
+            _("a certificate was asked for, but the address is not https"), advice=_("Use https://.")
+        )
 
 
 def _make_folder(root: Path) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ConfigurationError(
-            f"{root} exists and is not empty; nothing was changed", advice="Name an empty directory with --data."
+            _("{path} exists and is not empty; nothing was changed", path=root),
+            advice=_("Name an empty directory with --data."),
         )
     root.mkdir(parents=True, mode=0o700, exist_ok=True)
     root.chmod(0o700)

@@ -18,7 +18,7 @@ from abide_server.signing import Signers
 
 
 def people(
-    file: Annotated[Path, typer.Argument(help="The people (YAML or CSV).")],
+    file: Annotated[Path, typer.Argument(help=_("The people (YAML or CSV)."))],
     data: Data = DEFAULT_DATA,
     note: Note = "",
     json: Json = False,

@@ -17,12 +17,12 @@ from abide_server.repository import Repository
 from abide_server.signing import Signers
 
 Key = Annotated[
-    Path | None, typer.Option("--key", help="The publisher's key, when it does not lie in the data directory.")
+    Path | None, typer.Option("--key", help=_("The publisher's key, when it does not lie in the data directory."))
 ]
 
 
 def publish(
-    file: Annotated[Path, typer.Argument(help="The policy (YAML).")],
+    file: Annotated[Path, typer.Argument(help=_("The policy (YAML)."))],
     data: Data = DEFAULT_DATA,
     note: Note = "",
     key: Key = None,

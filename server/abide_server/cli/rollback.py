@@ -16,7 +16,7 @@ from abide_server.store.base import Release
 
 
 def rollback(
-    version: Annotated[int, typer.Argument(help="The release whose policy is wanted back.")],
+    version: Annotated[int, typer.Argument(help=_("The release whose policy is wanted back."))],
     data: Data = DEFAULT_DATA,
     note: Note = "",
     key: Key = None,
@@ -35,5 +35,8 @@ async def _find(folder: DataDir, version: int) -> Release:
     async with open_store(folder) as store:
         release = await store.release(version)
     if release is None:
-        raise AbideError(f"release {version} was never published", advice="abide-server status lists the releases.")
+        raise AbideError(
+            _("release {version} was never published", version=version),
+            advice=_("abide-server status lists the releases."),
+        )
     return release

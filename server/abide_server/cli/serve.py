@@ -18,13 +18,17 @@ from abide_server.store.migrate import migrate
 
 def serve(
     data: Data = DEFAULT_DATA,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = DEFAULT_PORT,
-    cert: Annotated[Path | None, typer.Option(help="Certificate chain (PEM), instead of the private one.")] = None,
-    key: Annotated[Path | None, typer.Option(help="Private key of --cert (PEM).")] = None,
+    host: Annotated[str, typer.Option(help=_("Address to listen on."))] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help=_("Port to listen on; 0 takes a free one."), min=0, max=65535)
+    ] = DEFAULT_PORT,
+    cert: Annotated[Path | None, typer.Option(help=_("Certificate chain (PEM), instead of the private one."))] = None,
+    key: Annotated[Path | None, typer.Option(help=_("Private key of --cert (PEM)."))] = None,
     console_public: Annotated[
         bool,
-        typer.Option("--console-public", help="Show web page and metrics to every client, not only to this machine."),
+        typer.Option(
+            "--console-public", help=_("Show web page and metrics to every client, not only to this machine.")
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -49,7 +53,7 @@ def _tls(folder: DataDir, cert: Path | None, key: Path | None) -> ssl.SSLContext
     from abide_server.tls import CERTIFICATE_FILE, KEY_FILE, server_context
 
     if (cert is None) != (key is None):
-        raise ConfigurationError("--cert and --key belong together", advice="Give both or none.")
+        raise ConfigurationError(_("--cert and --key belong together"), advice=_("Give both or none."))
     if cert is not None and key is not None:
         return server_context(cert, key)
     if load_settings(folder).private_ca:

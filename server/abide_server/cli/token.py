@@ -21,9 +21,9 @@ HOUR_MS = 3_600_000
 
 def token(
     data: Data = DEFAULT_DATA,
-    group: Annotated[str, typer.Option(help="Group of the devices that enrol with it.")] = "",
-    uses: Annotated[int, typer.Option(help="How many devices may enrol with it.", min=1, max=100_000)] = 1,
-    expires: Annotated[int, typer.Option(help="Hours until it expires.", min=1, max=8_784)] = 24,
+    group: Annotated[str, typer.Option(help=_("Group of the devices that enrol with it."))] = "",
+    uses: Annotated[int, typer.Option(help=_("How many devices may enrol with it."), min=1, max=100_000)] = 1,
+    expires: Annotated[int, typer.Option(help=_("Hours until it expires."), min=1, max=8_784)] = 24,
     json: Json = False,
 ) -> None:
     """Make an enrolment token, and print it with the command to run on the laptop."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from abide_rules.errors import TooLargeError
 from abide_server.problems import RefusedError
+
+BODY_TIMEOUT_S = 60.0
 
 
 async def read_limited(request: web.Request, limit: int, media_type: str) -> bytes:
@@ -16,6 +20,14 @@ async def read_limited(request: web.Request, limit: int, media_type: str) -> byt
         raise RefusedError("not-acceptable", "send the body without content encoding", status=415)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _read(request, limit)
+    except TimeoutError as error:
+        raise RefusedError("not-acceptable", "the body did not come in time", status=408) from error
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk

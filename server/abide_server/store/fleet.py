@@ -22,11 +22,12 @@ def add_release(db: sqlite3.Connection, release: Release) -> None:
 
 def mark_published(db: sqlite3.Connection, version: int, timestamp_version: int, act: Act) -> None:
     """Note that the repository carries a release."""
-    db.execute(
-        "UPDATE releases SET published = ?, timestamp_version = ? WHERE version = ?",
+    done = db.execute(
+        "UPDATE releases SET published = ?, timestamp_version = ? WHERE version = ? AND published IS NULL",
         (act.at, timestamp_version, version),
     )
-    add_act(db, act)
+    if done.rowcount:
+        add_act(db, act)
 
 
 def releases(db: sqlite3.Connection) -> tuple[Release, ...]:

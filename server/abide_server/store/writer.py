@@ -36,6 +36,9 @@ class _Job:
         connection.execute("SAVEPOINT job")
         try:
             self.result = self.work(connection)
+        except sqlite3.Error as error:
+            self.error = TransportError(f"the store cannot write now: {error}")
+            connection.execute("ROLLBACK TO job")
         except Exception as error:
             self.error = error
             connection.execute("ROLLBACK TO job")

@@ -1,0 +1,46 @@
+"""A laptop: a house with an open browser, for the tests that enforce."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.demo.house import House
+from tests.demo.programs import until
+from tests.demo.stand_in import StandIn
+from tests.demo.story import BLOCK_PAGE, WAIT_MS
+
+
+class Laptop:
+    """A house with an open browser."""
+
+    def __init__(self, house: House, stand_in: StandIn, context: BrowserContext) -> None:
+        self.house, self.stand_in, self.context = house, stand_in, context
+
+    def visit(self, url: str) -> Page:
+        tab = self.context.new_page()
+        tab.goto(url, wait_until="commit")
+        return tab
+
+    def is_blocked(self, url: str) -> None:
+        tab = self.visit(url)
+        tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+        tab.close()
+
+    def is_open(self, url: str) -> None:
+        tab = self.visit(url)
+        expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
+        assert not BLOCK_PAGE.match(tab.url)
+        tab.close()
+
+    def events(self) -> list[tuple[int, str, str]]:
+        """(seq, kind, service) of everything that the server has, after the laptop has sent all it holds."""
+        until("nothing waits on the laptop", lambda: self.house.status().get("spooled") == 0, 60)
+        return self.house.proven_events()
+
+
+def in_force(laptop: Laptop) -> None:
+    version = until("a version is held", lambda: laptop.house.status().get("policy_version"))
+    until(
+        "the browser confirmed it",
+        lambda: [b for b in laptop.house.status().get("browsers", []) if b["policy_version"] == version],
+    )
