@@ -72,7 +72,7 @@ class Agent:
             return Backoff(config.backoff_first_s, config.backoff_most_s)
 
         self._recorder = Recorder(self._spool, self._worker, clock, self._person, self._on_stored)
-        self._releases = Releases(config, identity, transport, clock, self._recompile)
+        self.releases = Releases(config, identity, transport, clock, self._recompile)
         self._stream = Stream(identity.device, key, transport, clock, self, backoff())
         self._uplink = Uplink(
             identity, key, Outbox(db), self._worker, transport, clock, backoff(), self._counts_changed
@@ -81,10 +81,10 @@ class Agent:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until :meth:`stop`. Raises what ended the daemon, if it was an error."""
-        await self._releases.load()
+        await self.releases.load()
         await self._recompile()
         await self._hub.open()
-        self._tasks.start("releases", self._releases.run())
+        self._tasks.start("releases", self.releases.run())
         self._tasks.start("stream", self._stream.run())
         self._tasks.start("uplink", self._uplink.run())
         self._tasks.start("upkeep", self._upkeep())
@@ -104,13 +104,13 @@ class Agent:
 
     def on_connected(self) -> None:
         """Refresh and send at once: the server is there."""
-        self._releases.want()
+        self.releases.want()
         self._uplink.retry()
         self._tasks.start("push", self._hub.push())
 
     def on_nudge(self) -> None:
         """Refresh: something was published."""
-        self._releases.want()
+        self.releases.want()
 
     def on_disconnected(self) -> None:
         """Tell the browsers."""
@@ -118,11 +118,11 @@ class Agent:
 
     def coverage(self) -> Coverage:
         """Return what is guarded now."""
-        return Coverage(self._hub.coverage(), bool(self._releases.stale()), self._counts.waiting)
+        return Coverage(self._hub.coverage(), bool(self.releases.stale()), self._counts.waiting)
 
     def policy_version(self) -> int:
         """Return the version that is held."""
-        return self._releases.version
+        return self.releases.version
 
     def introduction(self) -> SessionMessage:
         """Return who signs the plans."""
@@ -136,8 +136,8 @@ class Agent:
         """Return what the popup shows."""
         return StatusMessage(
             connected=self._stream.connected,
-            stale=bool(self._releases.stale()),
-            policy_version=self._releases.version,
+            stale=bool(self.releases.stale()),
+            policy_version=self.releases.version,
             spooled=self._counts.waiting,
             server=self._identity.server,
         )
@@ -152,8 +152,10 @@ class Agent:
 
     async def in_force(self, browser: str, version: int, at_ms: int) -> None:
         """Record it and tell the server."""
-        await self._recorder.in_force(browser, version, at_ms)
-        await self._stream.send_in_force(version, browser, self._clock.from_wall(at_ms))
+        at = self._clock.from_wall(at_ms)
+        period = self._compiled.period(at) if self._compiled is not None else "working"
+        await self._recorder.in_force(browser, version, at, period)
+        await self._stream.send_in_force(version, browser, at)
 
     async def coverage_changed(self) -> None:
         """Tell the server which browsers are guarded."""
@@ -162,7 +164,7 @@ class Agent:
     async def snapshot(self) -> Snapshot:
         """Return the health snapshot."""
         counts = await self._worker.run(self._spool.counts)
-        releases = self._releases
+        releases = self.releases
         return Snapshot(
             agent_version=__version__,
             pid=os.getpid(),
@@ -191,12 +193,12 @@ class Agent:
         )
 
     def _person(self) -> Person:
-        return self._releases.people.resolve(platform.account(), self._identity.device)
+        return self.releases.people.resolve(platform.account(), self._identity.device)
 
     async def _recompile(self) -> None:
         """Compile and push a new plan if release, person or day changed. The last good plan stays on an error."""
         async with self._compiling:
-            release, person, now_ms = self._releases.release, self._person(), self._clock.now_ms()
+            release, person, now_ms = self.releases.release, self._person(), self._clock.now_ms()
             if release is None or not self._is_outdated(release.version, person, now_ms):
                 return
             try:
@@ -221,7 +223,7 @@ class Agent:
             with contextlib.suppress(SpoolFullError):
                 await self._worker.run(self._spool.purge, self._clock.now_ms(), self._config.retention_days)
             await self._recompile()
-            if bool(self._releases.stale()) != self._was_stale:
+            if bool(self.releases.stale()) != self._was_stale:
                 self._was_stale = not self._was_stale
                 await self._hub.push()
                 await self._stream.send_coverage()

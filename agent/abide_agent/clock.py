@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from abide_agent import platform
-from abide_agent.files import write_file
+from abide_rules.files import write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Clock:
         if was_right:
             return
         try:
-            write_file(self._path, msgspec.json.encode(self._anchor))
+            write_atomic(self._path, msgspec.json.encode(self._anchor))
         except OSError as error:
             log.warning("the server's time could not be kept: %s", error)
 

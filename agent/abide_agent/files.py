@@ -1,12 +1,13 @@
-"""Files of the state directory: written whole or not at all, readable by their owner only."""
+"""The state directory: its folders and the files that must not be there yet, readable by their owner only."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import sync_folder
+from abide_rules.i18n import _
 
 
 def make_private_dir(path: Path) -> None:
@@ -16,24 +17,9 @@ def make_private_dir(path: Path) -> None:
         path.chmod(0o700)
     except OSError as error:
         raise ConfigurationError(
-            f"the state directory {path} cannot be used: {error}", advice="Choose another one with --state."
+            _("the state directory {path} cannot be used: {reason}", path=path, reason=error),
+            advice=_("Choose another one with --state."),
         ) from error
-
-
-def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace ``path`` by ``data`` so that a crash leaves the old or the new content. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_dir(path.parent)
 
 
 def create_file(path: Path, data: bytes) -> None:
@@ -43,15 +29,4 @@ def create_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    sync_dir(path.parent)
-
-
-def sync_dir(path: Path) -> None:
-    """Make the names in a directory durable, where the system can do that."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from abide_agent.config import Config
-from abide_agent.files import create_file, write_file
+from abide_agent.files import create_file
 from abide_rules.envelope import device_id
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import write_atomic
 from abide_rules.i18n import _
 
 
@@ -56,7 +57,7 @@ def load_identity(config: Config) -> Identity:
 
 def save_identity(config: Config, identity: Identity) -> None:
     """Write the identity; from here on the device is enrolled."""
-    write_file(config.identity, msgspec.json.encode(identity))
+    write_atomic(config.identity, msgspec.json.encode(identity))
 
 
 def create_key(path: Path) -> Ed25519PrivateKey:

@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 
 from abide_agent.config import Config
-from abide_agent.files import make_private_dir, write_file
+from abide_agent.files import make_private_dir
 from abide_agent.platform.base import Browser, Layout
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import write_atomic
 from abide_rules.i18n import _
 from abide_rules.wire import EXTENSION_ID_CHROMIUM, EXTENSION_ID_FIREFOX, NATIVE_HOST_NAME
 
@@ -61,7 +62,9 @@ class Installer:
     def uninstall(self, browser_dir: Path | None) -> list[Outcome]:
         """Remove exactly what was written and not changed since."""
         below = browser_dir.absolute() if browser_dir is not None else None
-        wanted = [item for item in self._record if below is None or below in Path(item.path).parents]
+        wanted = [
+            item for item in self._record if below is None or below in (Path(item.path), *Path(item.path).parents)
+        ]
         done: list[Outcome] = []
         if any(item.kind == self._layout.service.kind for item in wanted):
             done += _run_all(self._layout.service.disable)
@@ -88,7 +91,7 @@ class Installer:
                 advice=_("Remove it, or add --replace."),
             )
         self._make_dirs(path.parent)
-        write_file(path, data, mode)
+        write_atomic(path, data, mode)
         self._record = [item for item in self._record if item.path != str(path)]
         self._record.append(Installed(str(path), hashlib.sha256(data).hexdigest(), kind))
         self._save()
@@ -101,7 +104,7 @@ class Installer:
 
     def _save(self) -> None:
         if self._record:
-            write_file(self._config.installed, msgspec.json.encode(self._record))
+            write_atomic(self._config.installed, msgspec.json.encode(self._record))
         else:
             self._config.installed.unlink(missing_ok=True)
 

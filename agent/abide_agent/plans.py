@@ -11,7 +11,9 @@ from abide_agent.browsers.codec import MAX_FRAME_DOWN_BYTES, encode_frame
 from abide_agent.browsers.messages import PlanMessage
 from abide_rules import envelope as dsse
 from abide_rules.errors import TooLargeError
+from abide_rules.events import Period
 from abide_rules.people import Person
+from abide_rules.plan import Span, compile_plan, encode_plan
 from abide_rules.policy import Release
 
 
@@ -22,6 +24,11 @@ class Compiled(msgspec.Struct, frozen=True):
     version: int
     person: Person
     compiled_ms: int
+    timeline: tuple[Span, ...]
+
+    def period(self, at_ms: int) -> Period:
+        """Return whether ``at_ms`` is working or free time; before the first span as in it."""
+        return next((span.period for span in reversed(self.timeline) if span.start <= at_ms), self.timeline[0].period)
 
 
 async def compile_signed(release: Release, person: Person, now_ms: int, key: Ed25519PrivateKey) -> Compiled:
@@ -30,10 +37,9 @@ async def compile_signed(release: Release, person: Person, now_ms: int, key: Ed2
 
 
 def _compile(release: Release, person: Person, now_ms: int, key: Ed25519PrivateKey) -> Compiled:
-    from abide_rules.plan import compile_plan, encode_plan
-
-    payload = encode_plan(compile_plan(release, person, now_ms))
+    plan = compile_plan(release, person, now_ms)
+    payload = encode_plan(plan)
     frame = encode_frame(PlanMessage(envelope=dsse.sign(dsse.PLAN_TYPE, payload, key)))
     if len(frame) > MAX_FRAME_DOWN_BYTES:
         raise TooLargeError(f"the plan has {len(frame)} bytes, browsers take {MAX_FRAME_DOWN_BYTES}")
-    return Compiled(frame, release.version, person, now_ms)
+    return Compiled(frame, release.version, person, now_ms, plan.timeline)

@@ -13,7 +13,7 @@ from abide_agent.clock import Clock
 from abide_agent.spool import DAY_MS, Draft, Spool
 from abide_agent.spool_db import SpoolFullError
 from abide_agent.tasks import Worker
-from abide_rules.events import Event
+from abide_rules.events import Event, Period
 from abide_rules.people import Person
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,13 @@ class Recorder:
         drafts = [draft for raw in observations if (draft := self._draft(browser, raw)) is not None]
         return [draft.observation for draft in drafts] if await self._append(drafts) else []
 
-    async def in_force(self, browser: str, version: int, at_ms: int) -> None:
-        """Record, once per browser and version, that a policy is enforced. ``at_ms`` is the laptop's time."""
+    async def in_force(self, browser: str, version: int, at: int, period: Period) -> None:
+        """Record, once per browser and version, that a policy is enforced since ``at`` (server time, ms)."""
         event = self._event(
             kind="policy_in_force",
-            at=self._clock.from_wall(at_ms),
+            at=at,
             browser=browser,
-            period="working",
+            period=period,
             verdict="allow",
             policy_version=version,
         )

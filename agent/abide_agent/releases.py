@@ -10,18 +10,23 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from abide_agent.clock import Clock
 from abide_agent.config import Config
-from abide_agent.files import write_file
 from abide_agent.held import Held, Verified, decode_held, encode_held, verify_held
 from abide_agent.identity import Identity
 from abide_agent.tasks import Backoff, wait_for
 from abide_agent.transport import Transport
 from abide_rules.errors import AbideError, BadDataError
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 from abide_rules.people import People, decode_people
 from abide_rules.policy import Release, decode_release
 from abide_rules.wire import PEOPLE_TARGET, POLICY_TARGET
+
+if TYPE_CHECKING:
+    from abide_agent.updates import Fetched
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class Releases:
         self._clock = clock
         self._changed = changed
         self._wanted = asyncio.Event()
+        self._refreshing = asyncio.Lock()
         self._policy: Held | None = None
         self._people: Held | None = None
         self._proof: Verified | None = None
@@ -105,25 +111,29 @@ class Releases:
 
     async def refresh(self) -> None:
         """Do one round; what verifies replaces what is held, both on disk and in force. Raises AbideError."""
+        async with self._refreshing:
+            fetched = await self._fetch()
+            if fetched.policy is None:
+                raise BadDataError(
+                    _("the server has published no policy yet"), advice=_("Publish one: abide-server publish FILE")
+                )
+            changed = self._take_policy(fetched.policy)
+            changed = self._take_people(fetched.people, fetched.people_problem) or changed
+            self.problem = ""
+        if changed:
+            await self._changed()
+
+    async def _fetch(self) -> Fetched:
         from abide_agent import updates  # python-tuf costs memory; not before it is needed
 
         fetcher = updates.Fetcher(self._transport, asyncio.get_running_loop())
         now_ms = self._clock.now_ms()
 
-        def fetch() -> updates.Fetched:
+        def fetch() -> Fetched:
             turn = updates.Round(self._config.tuf, self._identity.root, self._transport, fetcher)
             return turn.fetch(self._policy, self._people, now_ms)
 
-        fetched = await asyncio.to_thread(fetch)
-        if fetched.policy is None:
-            raise BadDataError(
-                "the server has published no policy yet", advice="Publish one: abide-server publish FILE"
-            )
-        changed = self._take_policy(fetched.policy)
-        changed = self._take_people(fetched.people, fetched.people_problem) or changed
-        self.problem = ""
-        if changed:
-            await self._changed()
+        return await asyncio.to_thread(fetch)
 
     def _take_policy(self, held: Held) -> bool:
         before = self.release
@@ -170,7 +180,7 @@ class Releases:
 
     def _keep(self, path: Path, held: Held) -> None:
         try:
-            write_file(path, encode_held(held))
+            write_atomic(path, encode_held(held))
         except OSError as error:
             log.warning("%s cannot be kept (a restart would fetch it again): %s", path.name, error)
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from abide_agent.files import write_file
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ class Database:
             self._db = self._open()
         except sqlite3.DatabaseError as error:
             raise ConfigurationError(
-                f"the spool {path} cannot be opened: {error}",
-                advice="Free disk space or restore the file; deleting it loses events, and the server will say so.",
+                _("the spool {path} cannot be opened: {reason}", path=path, reason=error),
+                advice=_("Free disk space or restore the file; deleting it loses events, and the server will say so."),
             ) from error
         self._fill_reserve()
 
@@ -126,7 +127,7 @@ class Database:
     def _fill_reserve(self) -> None:
         try:
             if not self._reserve_path.exists():
-                write_file(self._reserve_path, bytes(self._reserve_bytes))
+                write_atomic(self._reserve_path, bytes(self._reserve_bytes))
         except OSError as error:
             self._reserve_path.unlink(missing_ok=True)
             log.warning("no disk space for the spool's reserve: %s", error)

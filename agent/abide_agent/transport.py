@@ -21,6 +21,7 @@ import msgspec
 from abide_agent import __version__
 from abide_agent.signing import RequestSigner
 from abide_rules.errors import AbideError, ConfigurationError, ForkError, GapError, TooLargeError, TransportError
+from abide_rules.i18n import _
 from abide_rules.wire import MAX_BATCH_BYTES, MAX_STREAM_MESSAGE_BYTES, STREAM_PATH, STREAM_PING_S, Problem
 
 CONNECT_TIMEOUT_S = 10
@@ -42,11 +43,13 @@ def check_url(url: str) -> str:
     """Return the server's URL without a trailing slash. Raises ConfigurationError unless https or loopback."""
     parts = urlsplit(url)
     if not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ConfigurationError(f"not the address of a server: {url}", advice="It looks like https://host:port")
+        raise ConfigurationError(
+            _("not the address of a server: {url}", url=url), advice=_("It looks like https://host:port")
+        )
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
         return url.rstrip("/")
     raise ConfigurationError(
-        f"{url} is not encrypted", advice="Use https; plain http is accepted on this machine only."
+        _("{url} is not encrypted", url=url), advice=_("Use https; plain http is accepted on this machine only.")
     )
 
 
@@ -59,7 +62,8 @@ def tls_context(ca: str) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=ca or None)
     except (ssl.SSLError, ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"the pinned certificate authority cannot be read: {error}", advice="Enrol again with a new token."
+            _("the pinned certificate authority cannot be read: {reason}", reason=error),
+            advice=_("Enrol again with a new token."),
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -168,7 +172,7 @@ def _unreachable(error: Exception) -> TransportError:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return TransportError(
                 f"the server's certificate is not trusted: {error}",
-                advice="Check the laptop's date and the certificate; enrol again if the authority was changed.",
+                advice=_("Check the laptop's date and the certificate; enrol again if the authority was changed."),
             )
         case aiohttp.WSServerHandshakeError():
             return HttpError(f"the server answered {error.status}", status=error.status)

@@ -96,6 +96,10 @@ function item(entry, plan) {
   const time = line.appendChild(document.createElement("time"));
   time.dateTime = new Date(entry.at).toISOString();
   time.textContent = clock(entry.at, Date.now());
+  if (entry.kind === "policy_in_force") {
+    line.append(text("kind_policy_in_force"));
+    return line;
+  }
   const name = plan?.services[entry.service]?.name ?? (entry.service || text("kind_other"));
   const what = text(entry.kind === "notice" ? "kind_notice" : `verdict_${entry.verdict}`);
   line.append(text("record_line", name, what, entry.clause));

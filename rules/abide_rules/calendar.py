@@ -57,7 +57,7 @@ class Schedule:
         try:
             self.zone_info = ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ConfigurationError(f"no time zone is called {self.zone!r}") from error
+            raise ConfigurationError(_("no time zone is called “{name}”", name=self.zone)) from error
         self._hours: dict[int, list[tuple[int, int]]] = {day: [] for day in range(7)}
         for days, spans in calendar.hours.items():
             for day in parse_days(days):

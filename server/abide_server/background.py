@@ -12,7 +12,7 @@ from abide_rules.errors import AbideError
 from abide_rules.wire import STREAM_PING_S
 from abide_server.config import ServerConfig
 from abide_server.context import CLOCK, CONFIG, HUB, METRICS, REPOSITORY, STORE
-from abide_server.files import locked
+from abide_server.lock import locked
 from abide_server.repository import Repository
 from abide_server.tasks import Tasks
 from abide_server.watch import watching

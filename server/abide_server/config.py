@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from abide_rules.errors import ConfigurationError
-from abide_server.files import write_atomic
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 
 DEFAULT_PORT = 8470
 
@@ -78,12 +79,12 @@ def load_settings(data: DataDir) -> Settings:
         return msgspec.json.decode(data.settings.read_bytes(), type=Settings)
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{data.root} is not a server's data directory", advice="Make one with: abide-server init"
+            _("{path} is not a server's data directory", path=data.root), advice=_("Make one with: abide-server init")
         ) from error
     except (OSError, msgspec.MsgspecError) as error:
-        raise ConfigurationError(f"cannot read {data.settings}: {error}") from error
+        raise ConfigurationError(_("cannot read {path}: {reason}", path=data.settings, reason=error)) from error
 
 
 def save_settings(data: DataDir, settings: Settings) -> None:
     """Write what ``init`` was told."""
-    write_atomic(data.settings, msgspec.json.encode(settings) + b"\n", 0o600)
+    write_atomic(data.settings, msgspec.json.encode(settings) + b"\n")

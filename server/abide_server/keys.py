@@ -13,13 +13,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from abide_rules.errors import ConfigurationError
-from abide_server.files import write_atomic
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 
 
 def create_key(path: Path) -> Ed25519PrivateKey:
     """Make a key and store it at ``path`` (0600)."""
     key = Ed25519PrivateKey.generate()
-    write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomic(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return key
 
 
@@ -29,10 +31,10 @@ def load_key(path: Path) -> Ed25519PrivateKey:
         key = load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"the key {path} is not on this host", advice="Bring it here, or name its file with --key."
+            _("the key {path} is not on this host", path=path), advice=_("Bring it here, or name its file with --key.")
         ) from error
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"cannot read the key {path}: {error}") from error
+        raise ConfigurationError(_("cannot read {path}: {reason}", path=path, reason=error)) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigurationError(f"{path} is not an Ed25519 key")
     return key

@@ -7,6 +7,7 @@ published; a crash between leaves a number that was never used, not a release wi
 from __future__ import annotations
 
 from abide_rules.errors import MalformedError, TooLargeError
+from abide_rules.i18n import _
 from abide_rules.people import encode_people
 from abide_rules.people_file import parse_people
 from abide_rules.policy import decode_release, encode_release
@@ -74,4 +75,4 @@ def _text(source: bytes, name: str, limit: int) -> str:
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MalformedError(f"{name} is not UTF-8 text", advice="Save the file as UTF-8.") from error
+        raise MalformedError(_("{path} is not UTF-8 text", path=name), advice=_("Save it as UTF-8.")) from error

@@ -28,11 +28,13 @@ from tuf.api.metadata import (
 from tuf.api.serialization import SerializationError
 
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 from abide_server.clock import as_datetime
-from abide_server.files import write_atomic
 from abide_server.signing import Signers
 
 LIFETIME_DAYS = {"root": 365, "targets": 365, "policy": 365, "people": 30, "snapshot": 7, "timestamp": 1}
+PUBLIC_MODE = 0o644
 DELEGATED = {"policy": "policy/*", "people": "people/*"}
 _PARENTS = ("root", "targets", "policy", "people")
 
@@ -73,8 +75,9 @@ class Repository:
         """
         self.require_keys(role)
         target = TargetFile.from_data(name, data)
-        folder, _, base = name.rpartition("/")
-        write_atomic(self._targets / folder / f"{hashlib.sha256(data).hexdigest()}.{base}", data)
+        folder, _slash, base = name.rpartition("/")
+        (self._targets / folder).mkdir(parents=True, exist_ok=True)
+        write_atomic(self._targets / folder / f"{hashlib.sha256(data).hexdigest()}.{base}", data, PUBLIC_MODE)
         metadata = self._load(role, Targets)
         metadata.signed.targets[name] = target
         self._advance(role, metadata, now)
@@ -85,14 +88,14 @@ class Repository:
         for needed in (role, "snapshot", "timestamp"):
             parent = self._any("targets" if needed in DELEGATED else "root").signed
             if self._signers.public(needed).keyid not in parent.get_delegated_role(needed).keyids:
-                raise ConfigurationError(f"the key that was given is not the key of {needed}")
+                raise ConfigurationError(_("the key that was given is not the key of {role}", role=needed))
 
     def read_target(self, role: str, name: str) -> bytes | None:
         """Return the bytes of ``name`` that the timestamp leads to, or None when it was never published."""
         target = self._load(role, Targets, self._published(role)).signed.targets.get(name)
         if target is None:
             return None
-        folder, _, base = name.rpartition("/")
+        folder, _slash, base = name.rpartition("/")
         return (self._targets / folder / f"{target.hashes['sha256']}.{base}").read_bytes()
 
     def renew(self, now: int) -> int | None:
@@ -117,7 +120,7 @@ class Repository:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise ConfigurationError(f"cannot read the trust root {path}") from error
+            raise ConfigurationError(_("cannot read {path}: {reason}", path=path, reason=error)) from error
 
     def root_version(self) -> int:
         """Return the version of the newest root."""
@@ -156,7 +159,8 @@ class Repository:
     def _save(self, role: str, metadata: Metadata[Any]) -> None:
         metadata.sign(self._signers.signer(role))
         name = "timestamp.json" if role == "timestamp" else f"{metadata.signed.version}.{role}.json"
-        write_atomic(self._metadata / name, metadata.to_bytes())
+        self._metadata.mkdir(parents=True, exist_ok=True)
+        write_atomic(self._metadata / name, metadata.to_bytes(), PUBLIC_MODE)
 
     def _is_due(self, role: str, now: int) -> bool:
         expires: datetime = self._any(role).signed.expires
@@ -176,7 +180,7 @@ class Repository:
         try:
             metadata: Metadata[Any] = Metadata.from_file(str(self._metadata / name))
         except (OSError, DownloadError, RepositoryError, SerializationError) as error:
-            raise ConfigurationError(f"cannot read {name} of the update repository: {error}") from error
+            raise ConfigurationError(_("cannot read {path}: {reason}", path=name, reason=error)) from error
         if not isinstance(metadata.signed, kind):
             raise ConfigurationError(f"{name} of the update repository is not {kind.__name__}")
         return metadata
@@ -185,7 +189,8 @@ class Repository:
         versions = [int(path.name.split(".", 1)[0]) for path in self._metadata.glob(f"*.{role}.json")]
         if not versions:
             raise ConfigurationError(
-                f"{self._metadata} has no {role}.json", advice="Make a repository with: abide-server init"
+                _("{path} is missing", path=self._metadata / f"{role}.json"),
+                advice=_("Make one with: abide-server init"),
             )
         return max(versions)
 

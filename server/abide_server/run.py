@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from abide_rules.errors import ConfigurationError
+from abide_rules.i18n import _
 from abide_server.app import create_app
 from abide_server.clock import system_clock
 from abide_server.config import ServerConfig
@@ -63,8 +64,12 @@ async def _start(site: web.TCPSite, listen: Listen) -> None:
         await site.start()
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}",
-            advice="Choose another --host or --port.",
+            _(
+                "cannot listen on {place}: {reason}",
+                place=f"{listen.host}:{listen.port}",
+                reason=error.strerror or error,
+            ),
+            advice=_("Choose another --host or --port."),
         ) from error
 
 

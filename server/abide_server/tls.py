@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from abide_rules.errors import ConfigurationError
+from abide_rules.files import write_atomic
+from abide_rules.i18n import _
 from abide_server.clock import as_datetime
-from abide_server.files import write_atomic
 
 LIFETIME_DAYS = 3650
 CA_FILE = "ca.pem"
@@ -54,7 +55,8 @@ def create_authority(folder: Path, hosts: Sequence[str], now: int) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_atomic(folder / KEY_FILE, private, 0o600)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomic(folder / KEY_FILE, private)
     write_atomic(folder / CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM))
     write_atomic(folder / CA_FILE, ca.public_bytes(Encoding.PEM))
 
@@ -66,7 +68,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"cannot use the certificate {certificate} with {key}: {error}") from error
+        raise ConfigurationError(
+            _("cannot use the certificate {path} with {key}: {reason}", path=certificate, key=key, reason=error)
+        ) from error
     return context
 
 

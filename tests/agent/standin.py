@@ -6,13 +6,14 @@ import asyncio
 import base64
 import socket as sockets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ssl import SSLContext
 
 import msgspec
 from aiohttp import WSMsgType, web
+from aiohttp.typedefs import Handler
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from abide_rules import envelope as dsse
@@ -47,6 +48,7 @@ class StandIn:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipt: Callable[[events.Receipt], events.Receipt] = lambda receipt: receipt
     fault: Fault | None = None
+    hang: Callable[[web.Request], Awaitable[web.Response]] | None = None
     url: str = ""
     next_seq: int = 1
     head: str = events.GENESIS
@@ -81,6 +83,8 @@ class StandIn:
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
     async def on_events(self, request: web.Request) -> web.Response:
+        if self.hang is not None:
+            return await self.hang(request)
         batch = events.parse_batch(await request.read())
         self.posts += 1
         try:
@@ -146,7 +150,7 @@ async def standin(repository: Repository, tls: SSLContext | None = None, port: i
     server = StandIn(repository)
 
     @web.middleware
-    async def faults(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = server.fault(request) if server.fault is not None else None
         if answer is not None:
             async with server.changed:

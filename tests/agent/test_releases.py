@@ -125,7 +125,7 @@ async def test_the_last_good_policy_stays_in_force(
         before = config.policy.read_bytes()
         attack(repository)
         with pytest.raises(Exception, match=reason):
-            await agent._releases.refresh()
+            await agent.releases.refresh()
         snapshot = await agent.snapshot()
         assert (snapshot.policy_version, snapshot.plan_version) == (3, 3)
         await browser.close()

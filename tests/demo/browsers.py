@@ -62,7 +62,7 @@ def driven_chromium(
             ],
             env={**os.environ, "LANGUAGE": language, "LANG": language},
             color_scheme="dark" if dark else "light",
-            viewport={"width": 1000, "height": 720},
+            viewport={"width": 1000, "height": 860},
         )
         try:
             yield context

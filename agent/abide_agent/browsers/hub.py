@@ -13,6 +13,7 @@ from abide_agent import platform
 from abide_agent.browsers.session import Desk, Session
 from abide_agent.tasks import Tasks
 from abide_rules.errors import BadDataError, ConfigurationError
+from abide_rules.i18n import _
 from abide_rules.wire import BrowserCoverage
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Hub:
         """Start to listen. Raises ConfigurationError."""
         if len(bytes(self._path)) > MAX_PATH_BYTES:
             raise ConfigurationError(
-                f"the path of the socket is too long: {self._path}", advice="Choose a shorter --state."
+                _("the path of the socket is too long: {path}", path=self._path), advice=_("Choose a shorter --state.")
             )
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
@@ -44,7 +45,9 @@ class Hub:
             self._path.chmod(0o600)
         except OSError as error:
             listener.close()
-            raise ConfigurationError(f"the socket {self._path} cannot be made: {error}") from error
+            raise ConfigurationError(
+                _("the socket {path} cannot be made: {reason}", path=self._path, reason=error)
+            ) from error
         self._server = await asyncio.start_unix_server(self._connected, sock=listener)
 
     async def close(self) -> None:

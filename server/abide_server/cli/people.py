@@ -11,7 +11,7 @@ import typer
 from abide_rules.i18n import _
 from abide_server.cli.common import DEFAULT_DATA, Data, Json, Note, act, open_data, open_store, read_file, show
 from abide_server.config import DataDir
-from abide_server.files import locked
+from abide_server.lock import locked
 from abide_server.publish import publish_people
 from abide_server.repository import Repository
 from abide_server.signing import Signers

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from abide_rules.errors import ConfigurationError
+from abide_rules.i18n import _
 from abide_rules.wire import BrowserCoverage
 from abide_server.store import chains, enrolment, fleet
 from abide_server.store.base import (
@@ -31,7 +32,9 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise ConfigurationError(f"there is no database at {path}", advice="Make one with: abide-server init")
+            raise ConfigurationError(
+                _("there is no database at {path}", path=path), advice=_("Make one with: abide-server init")
+            )
         self._writer = Writer(path)
         self._reader = Reader(path)
         self._watcher = Reader(path, threads=1)
