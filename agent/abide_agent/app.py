@@ -37,7 +37,6 @@ from abide_rules.wire import Coverage
 log = logging.getLogger(__name__)
 
 UPKEEP_INTERVAL_S = 600
-SHUTDOWN_TIMEOUT_S = 1.5
 
 
 class Agent:

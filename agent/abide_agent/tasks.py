@@ -16,6 +16,9 @@ from typing import Any, ParamSpec, TypeVar
 
 log = logging.getLogger(__name__)
 
+CLOSE_ATTEMPTS = 4
+CLOSE_TIMEOUT_S = 0.4
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,11 +39,15 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        """Cancel everything that still runs and wait for its end."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel everything that still runs and wait for its end; what swallows its cancellation gets another."""
+        for _attempt in range(CLOSE_ATTEMPTS):
+            for task in tuple(self._tasks):
+                task.cancel()
+            if not self._tasks:
+                return
+            await asyncio.wait(tuple(self._tasks), timeout=CLOSE_TIMEOUT_S)
+        if self._tasks:
+            log.error("tasks that do not end: %s", ", ".join(task.get_name() for task in self._tasks))
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -89,7 +96,8 @@ class Backoff:
 async def wait_for(event: asyncio.Event, timeout_s: float) -> bool:
     """Wait until ``event`` is set or the time is over; clear it and say whether it was set."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):  # not wait_for, which can swallow a cancellation
+            await event.wait()
     happened = event.is_set()
     event.clear()
     return happened
