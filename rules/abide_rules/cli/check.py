@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import typer
 
 from abide_rules.cli.output import NO, JsonFlag, PolicyFile, read_policy, show
@@ -16,10 +17,7 @@ def check(file: PolicyFile, json: JsonFlag = False) -> None:
         policy = read_policy(file)
     except PolicyError as error:
         if json:
-            mistakes = [
-                {"line": m.line, "column": m.column, "message": m.message, "advice": m.advice} for m in error.mistakes
-            ]
-            show({"ok": False, "mistakes": mistakes})
+            show({"ok": False, "mistakes": [msgspec.to_builtins(mistake) for mistake in error.mistakes]})
         else:
             for mistake in error.mistakes:
                 typer.echo(f"{file}:{mistake}")

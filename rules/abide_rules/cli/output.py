@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import msgspec
 import typer
 
-from abide_rules.errors import AbideError, ConfigurationError
+from abide_rules.errors import AbideError, ConfigurationError, PolicyError
 from abide_rules.i18n import _
 from abide_rules.policy import Policy
 from abide_rules.policy_file import parse_policy
@@ -21,13 +22,18 @@ PolicyFile = Annotated[Path, typer.Argument(help=_("A policy file (YAML)."), met
 OK, NO = 0, 1
 
 
-def run(name: str, summary: str, commands: Mapping[Callable[..., Any], str]) -> NoReturn:
-    """Run a program of commands, each with its help, with this process's arguments; errors become advice and exit 1."""
+def run(name: str, summary: str, commands: Mapping[Callable[..., Any], str], *groups: typer.Typer) -> NoReturn:
+    """Run a program of commands, each with its help, and groups of commands with this process's arguments.
+
+    Errors become advice and exit code 1.
+    """
     app = typer.Typer(
         name=name, help=summary, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     for command, text in commands.items():
         app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=text)(command)
+    for group in groups:
+        app.add_typer(group)
     try:
         app(prog_name=name)
     except AbideError as error:
@@ -40,7 +46,10 @@ def run(name: str, summary: str, commands: Mapping[Callable[..., Any], str]) -> 
 def fail(error: AbideError, *, as_json: bool) -> NoReturn:
     """Print an error with its advice and end with exit code 1."""
     if as_json:
-        show({"error": str(error), "advice": error.advice})
+        mistakes = (
+            [msgspec.to_builtins(mistake) for mistake in error.mistakes] if isinstance(error, PolicyError) else []
+        )
+        show({"ok": False, "error": str(error), "advice": error.advice, "mistakes": mistakes})
     else:
         typer.echo(str(error), err=True)
         if error.advice:

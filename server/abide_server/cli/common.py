@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from abide_rules.errors import AbideError, PolicyError
+from abide_rules.errors import AbideError
 from abide_rules.i18n import _
 from abide_server.clock import system_clock
 from abide_server.config import DataDir, load_settings
@@ -71,15 +70,3 @@ def read_file(path: Path) -> bytes:
 def show(value: dict[str, Any], text: str, *, as_json: bool) -> None:
     """Print the result, for machines or for people."""
     typer.echo(msgspec.json.encode(value).decode() if as_json else text)
-
-
-def print_error(error: AbideError, *, as_json: bool) -> None:
-    """Print an error with its advice, and every mistake of a policy with its place."""
-    if as_json:
-        mistakes = [msgspec.to_builtins(m) for m in error.mistakes] if isinstance(error, PolicyError) else []
-        answer = {"error": str(error), "advice": error.advice, "mistakes": mistakes}
-        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
-        return
-    sys.stderr.write(f"{error}\n")
-    if error.advice:
-        sys.stderr.write(f"{error.advice}\n")

@@ -13,7 +13,7 @@ from abide_server.cli.common import DEFAULT_DATA, Data, Json, Note, act, open_da
 from abide_server.cli.listing import describe_devices, list_devices
 from abide_server.config import DataDir
 
-app = typer.Typer(help=_("List the enrolled devices, or revoke one."), invoke_without_command=True)
+app = typer.Typer(name="devices", help=_("List the enrolled devices, or revoke one."), invoke_without_command=True)
 
 
 @app.callback()
