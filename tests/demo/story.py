@@ -146,7 +146,7 @@ class Story:
             tab = context.new_page()
             _visit(tab, CLAUDE)
             tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
-            expect(tab.get_by_text("Claude").first).to_be_visible(timeout=WAIT_MS)
+            expect(tab.get_by_role("heading", name="Claude")).to_be_focused(timeout=WAIT_MS)
             until("the visit waits on the laptop", lambda: house.status().get("spooled", 0) > 0)
             tab.close()
 
