@@ -70,8 +70,11 @@ class Extension:
                     return message
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(20):
-            return await self.reader.read() == b""
+        try:
+            async with asyncio.timeout(20):
+                return await self.reader.read() == b""
+        except ConnectionResetError:
+            return True
 
     async def greet(self, browser: str = "chromium", policy_version: int = 0) -> None:
         await self.send({"type": "host", "origin": ORIGIN, "pid": 1}, hello(browser, policy_version))

@@ -24,6 +24,12 @@ def other() -> Held:
     return repository.held()
 
 
+def put_off(held: Held, field: str) -> Held:
+    """Move an expiry by a century."""
+    raw: bytes = getattr(held, field)
+    return msgspec.structs.replace(held, **{field: raw.replace(b'"expires":"20', b'"expires":"21')})
+
+
 def flip(field: str) -> Callable[[Held], Held]:
     """Change one digit of the first number in a piece, so that it still parses."""
 
@@ -44,6 +50,10 @@ TAMPERING: dict[str, Callable[[Held], Held]] = {
     "the targets' metadata is edited": flip("targets"),
     "the snapshot is edited": flip("snapshot"),
     "the timestamp is edited": flip("timestamp"),
+    "the timestamp's expiry is put off": lambda h: put_off(h, "timestamp"),
+    "the snapshot's expiry is put off": lambda h: put_off(h, "snapshot"),
+    "the targets' expiry is put off": lambda h: put_off(h, "targets"),
+    "the delegate's expiry is put off": lambda h: put_off(h, "delegate"),
     "the delegate is of another repository": lambda h: msgspec.structs.replace(
         h, delegate=other().delegate, content=other().content
     ),

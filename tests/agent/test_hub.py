@@ -16,6 +16,8 @@ from abide_rules.errors import ConfigurationError
 from tests.agent.extension import ORIGIN, Extension, enrolled, frame, hello, observation, running
 from tests.agent.standin import StandIn
 
+HELLO = frame(hello())
+
 HOST = frame({"type": "host", "origin": ORIGIN, "pid": 1})
 
 CLOSED: dict[str, bytes] = {
@@ -35,12 +37,13 @@ CLOSED: dict[str, bytes] = {
     "hello without naming the origin": frame(hello()),
     "the origin of another extension": frame(
         {"type": "host", "origin": "chrome-extension://" + "a" * 32 + "/", "pid": 1}
-    ),
-    "a web page's origin": frame({"type": "host", "origin": "https://chatgpt.com", "pid": 1}),
-    "our origin and something more": frame({"type": "host", "origin": ORIGIN + "x", "pid": 1}),
-    "an empty origin": frame({"type": "host", "origin": "", "pid": 1}),
+    )
+    + HELLO,
+    "a web page's origin": frame({"type": "host", "origin": "https://chatgpt.com", "pid": 1}) + HELLO,
+    "our origin and something more": frame({"type": "host", "origin": ORIGIN + "x", "pid": 1}) + HELLO,
+    "an empty origin": frame({"type": "host", "origin": "", "pid": 1}) + HELLO,
     "no JSON after the origin": HOST + frame(b"}{"),
-    "an oversize frame after hello": HOST + frame(hello()) + struct.pack("=I", 2**31),
+    "an oversize frame after hello": HOST + HELLO + struct.pack("=I", 2**31),
 }
 IGNORED: dict[str, object] = {
     "an unknown type": {"type": "future", "x": [1]},
@@ -65,8 +68,9 @@ async def test_who_breaks_the_protocol_is_hung_up_on(data: bytes, config: Config
         bad = await Extension.connect(config.socket)
         bad.writer.write(data)
         bad.writer.write_eof()
-        async with asyncio.timeout(10):
-            await bad.reader.read()
+        async with asyncio.timeout(5):
+            answer = await bad.reader.read()
+        assert (answer == b"") is (HOST + HELLO not in data)
         await bad.close()
         await good.send({"type": "ping"})
         assert await good.receive("pong")
@@ -118,6 +122,7 @@ async def test_another_user_is_hung_up_on(config: Config, server: StandIn, monke
     monkeypatch.setattr(platform, "peer_uid", lambda _connection: 4_711)
     async with enrolled(config, server):
         browser = await Extension.connect(config.socket)
+        browser.writer.write(HOST + HELLO)
         assert await browser.ended()
         await browser.close()
 

@@ -165,7 +165,7 @@ class Story:
         with self._step("the popup says what is in force and what was recorded"):
             page = context.new_page()
             page.set_viewport_size({"width": 400, "height": 640})
-            page.goto(f"{_extension(context)}/pages/popup.html")
+            page.goto(f"{extension_url(context)}/pages/popup.html")
             expect(page.locator("#records li").first).to_be_visible(timeout=WAIT_MS)
             self._shot(page, "popup")
             page.close()
@@ -208,7 +208,7 @@ def _proven(house: House) -> None:
         raise StoryError(f"the laptop recorded {recorded} events, the server has {arrived}")
 
 
-def _extension(context: BrowserContext) -> str:
+def extension_url(context: BrowserContext) -> str:
     workers = until("the extension runs", lambda: context.service_workers)
     return str(workers[0].url).rpartition("/background.js")[0]
 
