@@ -164,7 +164,7 @@ class Story:
     def _popup(self, context: BrowserContext) -> None:
         with self._step("the popup says what is in force and what was recorded"):
             page = context.new_page()
-            page.set_viewport_size({"width": 400, "height": 640})
+            page.set_viewport_size({"width": 400, "height": 780})
             page.goto(f"{extension_url(context)}/pages/popup.html")
             expect(page.locator("#records li").first).to_be_visible(timeout=WAIT_MS)
             self._shot(page, "popup")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.demo.browsers import driven_chromium
 from tests.demo.house import House
 from tests.demo.programs import until
 from tests.demo.stand_in import StandIn
@@ -45,3 +50,21 @@ def in_force(laptop: Laptop) -> None:
         "the browser confirmed it",
         lambda: [b for b in laptop.house.status().get("browsers", []) if b["policy_version"] == version],
     )
+
+
+@contextmanager
+def open_laptop(
+    folder: Path, prepare: Callable[[House], object] = lambda house: None, *, locale: str = "en-US", dark: bool = False
+) -> Iterator[Laptop]:
+    """A server with the strict policy (or what ``prepare`` makes of it), an enrolled agent, a browser that obeys."""
+    house, stand_in = House(folder / "house"), StandIn(folder)
+    try:
+        prepare(house)
+        house.open()
+        with driven_chromium(house.profile, stand_in.flags, locale=locale, dark=dark) as context:
+            laptop = Laptop(house, stand_in, context)
+            in_force(laptop)
+            yield laptop
+    finally:
+        house.close()
+        stand_in.close()

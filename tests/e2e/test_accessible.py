@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.demo.browsers import driven_chromium
 from tests.demo.house import House
 from tests.demo.programs import ROOT
-from tests.demo.stand_in import StandIn
 from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE, extension_url
-from tests.e2e.laptop import Laptop, in_force
+from tests.e2e.laptop import Laptop, open_laptop
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text("utf-8")
 RUN = """async () => {
@@ -23,27 +20,22 @@ RUN = """async () => {
 }"""
 
 
+def block_one_and_warn_of_the_others(house: House) -> None:
+    house.change_policy(
+        "verdict: block\n    time: working", "verdict: block\n    services: [chatgpt]\n    time: working"
+    )
+    warn = "  - id: others\n    clause: BUS-1\n    verdict: warn\n    time: working\n"
+    texts = "    reason: {en: Not for business., zh: 不得用于业务。}\n    instead: {en: Ask., zh: 请咨询。}\n"
+    house.policy.write_text(house.policy.read_text("utf-8") + "\n" + warn + texts, "utf-8")
+    house.publish()
+
+
 @pytest.fixture(scope="module", params=[("en-US", False), ("zh-CN", True)], ids=["English, light", "Chinese, dark"])
 def laptop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    folder: Path = tmp_path_factory.mktemp("house")
-    house, stand_in = House(folder / "house"), StandIn(folder)
     locale, dark = request.param
-    try:
-        house.change_policy(
-            "verdict: block\n    time: working", "verdict: block\n    services: [chatgpt]\n    time: working"
-        )
-        warn = "  - id: others\n    clause: BUS-1\n    verdict: warn\n    time: working\n"
-        texts = "    reason: {en: Not for business., zh: 不得用于业务。}\n    instead: {en: Ask., zh: 请咨询。}\n"
-        house.policy.write_text(house.policy.read_text("utf-8") + "\n" + warn + texts, "utf-8")
-        house.publish()
-        house.open()
-        with driven_chromium(house.profile, stand_in.flags, locale=locale, dark=dark) as context:
-            laptop = Laptop(house, stand_in, context)
-            in_force(laptop)
-            yield laptop
-    finally:
-        house.close()
-        stand_in.close()
+    folder = tmp_path_factory.mktemp("laptop")
+    with open_laptop(folder, block_one_and_warn_of_the_others, locale=locale, dark=dark) as laptop:
+        yield laptop
 
 
 def violations(page: Page) -> list[str]:

@@ -18,3 +18,5 @@ def test_the_whole_story_is_seen_in_the_browser(tmp_path: Path) -> None:
     assert {"block.png", "warn.png", "server.png", "popup.png"} <= {
         p.name for p in (tmp_path / "screenshots").iterdir()
     }
+    for log in (tmp_path / "demo" / "logs").iterdir():
+        assert "Traceback" not in log.read_text("utf-8"), log.name

@@ -9,28 +9,15 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from tests.demo.browsers import driven_chromium
-from tests.demo.house import House
 from tests.demo.programs import tool_json, until
-from tests.demo.stand_in import StandIn
 from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE
-from tests.e2e.laptop import Laptop, in_force
+from tests.e2e.laptop import Laptop, in_force, open_laptop
 
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    folder = tmp_path_factory.mktemp("house")
-    house = House(folder / "house")
-    stand_in = StandIn(folder)
-    try:
-        house.open()
-        with driven_chromium(house.profile, stand_in.flags) as context:
-            laptop = Laptop(house, stand_in, context)
-            in_force(laptop)
-            yield laptop
-    finally:
-        house.close()
-        stand_in.close()
+    with open_laptop(tmp_path_factory.mktemp("laptop")) as laptop:
+        yield laptop
 
 
 def children(laptop: Laptop, name: str) -> list[psutil.Process]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 from aiohttp import web
 
@@ -25,9 +27,10 @@ async def live(request: web.Request) -> web.StreamResponse:
     require_local(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
-    async for sections in request.app[CONSOLE].changes(_language(request)):
-        text = b"data: " + msgspec.json.encode(sections) + b"\n\n" if sections else b": still here\n\n"
-        await response.write(text)
+    with contextlib.suppress(ConnectionResetError):  # The page was closed: the ordinary end of this response.
+        async for sections in request.app[CONSOLE].changes(_language(request)):
+            text = b"data: " + msgspec.json.encode(sections) + b"\n\n" if sections else b": still here\n\n"
+            await response.write(text)
     return response
 
 
