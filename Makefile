@@ -11,8 +11,8 @@ SOURCES := pyproject.toml build/requirements/dev.txt package-lock.json build/set
 help:            ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
-demo: setup      ## server, agent and browser on this machine (HEADLESS=1: the whole story unattended)
-	@$(BIN)/python -m tests.demo $(if $(HEADLESS),--headless)
+demo: setup      ## server, agent and browser on this machine (HEADLESS=1: the whole story unattended; SHOTS=1: renew the README's screenshots)
+	@$(BIN)/python -m tests.demo $(if $(HEADLESS),--headless) $(if $(SHOTS),--shots)
 
 test: setup      ## all tests, in real browsers too (ONLY=path for some)
 	@$(BIN)/python -m pytest $(ONLY)

@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(help=_("Check everything from enrolment to browser and say what to do next; exit 0 if all is well."))
     def doctor(state: StateOption = None, as_json: JsonOption = False) -> None:
+        """Check everything and say what to do next."""
         config = config_of(state)
         checks = examine(config, ask_daemon(config.socket))
         ok = all(check.ok for check in checks)

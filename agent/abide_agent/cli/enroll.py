@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        """Make this device known to a server."""
         from abide_agent.enrolment import enrol, parse_token
 
         if bool(token) == (token_file is not None):

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        """Make this user's browsers know the agent."""
         done = Installer(config_of(state), platform.current()).install(browser_dir, replace=replace)
         text = describe(done)
         ok = all(outcome.action != "failed" for outcome in done)

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
         state: StateOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        """Run the daemon."""
         from abide_agent.cli.run import main
 
         given = [*(["--verbose"] if verbose else []), *(["--json"] if as_json else [])]
@@ -29,5 +30,6 @@ def register(app: typer.Typer) -> None:
         help=_("Relay between a browser and the agent. Browsers start this; it speaks native messaging."),
     )
     def native_host(state: StateOption = None, as_json: JsonOption = False) -> None:
+        """Say that browsers start this."""
         answer({"ok": False, "error": "started by browsers"}, "", as_json=True)
         raise typer.Exit(2)

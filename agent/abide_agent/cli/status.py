@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(help=_("Say what is in force here and why; exit 0 if the agent runs, connected and up to date."))
     def status(state: StateOption = None, as_json: JsonOption = False) -> None:
+        """Say what is in force here and why."""
         config = config_of(state)
         snapshot = ask_daemon(config.socket)
         if snapshot is None:

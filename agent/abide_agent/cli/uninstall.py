@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(help=_("Remove what install wrote, except what was changed by hand; keeps the state directory."))
     def uninstall(browser_dir: BrowserDirOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+        """Remove what install wrote."""
         done = Installer(config_of(state), platform.current()).uninstall(browser_dir)
         text = describe(done) or _("Nothing is installed.")
         answer({"ok": True, "done": msgspec.to_builtins(done)}, text, as_json=as_json)
