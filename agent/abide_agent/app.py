@@ -20,7 +20,7 @@ from abide_agent.config import Config
 from abide_agent.health import Snapshot
 from abide_agent.identity import Identity, load_device
 from abide_agent.outbox import Outbox
-from abide_agent.plans import Compiled, compile_signed
+from abide_agent.plans import Compiled, Plans
 from abide_agent.recorder import Recorder
 from abide_agent.releases import Releases
 from abide_agent.signing import RequestSigner
@@ -30,7 +30,6 @@ from abide_agent.stream import Stream
 from abide_agent.tasks import Backoff, Tasks, Worker
 from abide_agent.transport import Transport
 from abide_agent.uplink import Uplink
-from abide_rules.errors import AbideError
 from abide_rules.people import Person
 from abide_rules.wire import Coverage
 
@@ -62,9 +61,9 @@ class Agent:
         self._worker = Worker("spool")
         self._spool = Spool(db)
         self._counts = self._spool.counts()
-        self._compiled: Compiled | None = None
+        self._plans = Plans(key, config.recompile_after_s)
         self._compiling = asyncio.Lock()
-        self._plan_problem = ""
+        self._account = platform.account()
         self._was_stale = False
 
         def backoff() -> Backoff:
@@ -76,7 +75,7 @@ class Agent:
         self._uplink = Uplink(
             identity, key, Outbox(db), self._worker, transport, clock, backoff(), self._counts_changed
         )
-        self._hub = Hub(config.socket, self)
+        self._hub = Hub(config.socket, self, shared=config.system)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until :meth:`stop`. Raises what ended the daemon, if it was an error."""
@@ -127,9 +126,15 @@ class Agent:
         """Return who signs the plans."""
         return SessionMessage(self._identity.device, self._key.public_key().public_bytes_raw())
 
-    def plan_frame(self) -> bytes:
-        """Return the plan in force as a frame, empty when there is none."""
-        return self._compiled.frame if self._compiled is not None else b""
+    async def prepare(self, account: str) -> None:
+        """Make the plan of ``account``, unless it is there."""
+        if self._plan(account) is None:
+            await self._recompile()
+
+    def plan_frame(self, account: str) -> bytes:
+        """Return the plan in force for ``account`` as a frame, empty when there is none."""
+        plan = self._plan(account)
+        return plan.frame if plan is not None else b""
 
     def status(self) -> StatusMessage:
         """Return what the popup shows."""
@@ -141,27 +146,30 @@ class Agent:
             server=self._identity.server,
         )
 
-    async def record(self, browser: str, observations: list[msgspec.Raw]) -> list[str]:
+    async def record(self, account: str, browser: str, observations: list[msgspec.Raw]) -> list[str]:
         """Record observations and return the ids of those that are on disk."""
-        return await self._recorder.record(browser, observations)
+        return await self._recorder.record(account, browser, observations)
 
-    async def records(self, limit: int) -> RecordsMessage:
-        """Return what was recorded, newest first."""
-        return await self._recorder.records(limit)
+    async def records(self, account: str, limit: int) -> RecordsMessage:
+        """Return what was recorded about ``account``, newest first."""
+        return await self._recorder.records(limit, account if self._config.system else "")
 
-    async def in_force(self, browser: str, version: int, at_ms: int) -> None:
+    async def in_force(self, account: str, browser: str, version: int, at_ms: int) -> None:
         """Record it and tell the server."""
         at = self._clock.from_wall(at_ms)
-        period = self._compiled.period(at) if self._compiled is not None else "working"
-        await self._recorder.in_force(browser, version, at, period)
+        plan = self._plan(account)
+        period = plan.period(at) if plan is not None else "working"
+        await self._recorder.in_force(account, browser, version, at, period)
         await self._stream.send_in_force(version, browser, at)
 
     async def coverage_changed(self) -> None:
         """Tell the server which browsers are guarded."""
         await self._stream.send_coverage()
 
-    async def snapshot(self) -> Snapshot:
-        """Return the health snapshot."""
+    async def snapshot(self, account: str = "") -> Snapshot:
+        """Return the health snapshot; others than the daemon's own account see only their own browsers in it."""
+        account = account or self._account
+        plan = self._plan(account)
         counts = await self._worker.run(self._spool.counts)
         releases = self.releases
         return Snapshot(
@@ -169,52 +177,43 @@ class Agent:
             pid=os.getpid(),
             device=self._identity.device,
             server=self._identity.server,
-            account=platform.account(),
-            person=self._person().id,
+            account=account,
+            person=self._person(account).id,
             started_ms=self._started_ms,
             now_ms=self._clock.now_ms(),
             time_from_server=self._clock.from_server,
             connected=self._stream.connected,
             connection_problem=self._stream.problem,
             policy_version=releases.version,
-            plan_version=self._compiled.version if self._compiled is not None else 0,
+            plan_version=plan.version if plan is not None else 0,
             refreshed_ms=releases.refreshed_ms,
             stale=releases.stale(),
             policy_problem=releases.problem,
             people_problem=releases.people_problem,
-            plan_problem=self._plan_problem,
+            plan_problem=self._plans.problem,
             spooled=counts.waiting,
             recorded=counts.recorded,
             dropped=counts.dropped,
             uplink_problem=self._uplink.problem,
             receipt_ms=self._uplink.receipt_ms,
-            browsers=self._hub.coverage(),
+            browsers=self._hub.coverage("" if account == self._account else account),
         )
 
-    def _person(self) -> Person:
-        return self.releases.people.resolve(platform.account(), self._identity.device)
+    def _person(self, account: str) -> Person:
+        return self.releases.people.resolve(account, self._identity.device)
+
+    def _plan(self, account: str) -> Compiled | None:
+        return self._plans.of(self._person(account))
 
     async def _recompile(self) -> None:
-        """Compile and push a new plan if release, person or day changed. The last good plan stays on an error."""
+        """Make and push the plans of everybody who is here, as far as release, person or day changed."""
         async with self._compiling:
-            release, person, now_ms = self.releases.release, self._person(), self._clock.now_ms()
-            if release is None or not self._is_outdated(release.version, person, now_ms):
-                return
-            try:
-                self._compiled = await compile_signed(release, person, now_ms, self._key)
-            except AbideError as error:
-                self._plan_problem = str(error)
-                log.warning("release %d cannot be compiled: %s", release.version, error)
-                return
-            self._plan_problem = ""
-            log.info("release %d compiled", release.version)
-        await self._hub.push()
-        await self._stream.send_in_force(release.version, "", now_ms)
-
-    def _is_outdated(self, version: int, person: Person, now_ms: int) -> bool:
-        old = self._compiled
-        too_old_ms = self._config.recompile_after_s * 1000
-        return old is None or (old.version, old.person) != (version, person) or now_ms - old.compiled_ms > too_old_ms
+            release, now_ms = self.releases.release, self._clock.now_ms()
+            persons = {self._person(account) for account in {self._account, *self._hub.accounts()}}
+            is_new = release is not None and await self._plans.refresh(release, persons, now_ms)
+        if release is not None and is_new:
+            await self._hub.push()
+            await self._stream.send_in_force(release.version, "", now_ms)
 
     async def _upkeep(self) -> None:
         """Purge, recompile daily, and report when the policy becomes stale."""

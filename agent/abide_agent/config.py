@@ -21,6 +21,10 @@ class Config:
     """Where the agent keeps its state, and its intervals (seconds) and bounds (bytes, days)."""
 
     state: Path
+    system: bool = False
+    """Whether the daemon serves every account of the laptop (it then runs as root)."""
+    runtime: Path | None = None
+    """Where the socket lies, when not with the state: a directory that every account may enter."""
     refresh_interval_s: float = REFRESH_INTERVAL_S
     stale_after_s: float = STALE_AFTER_S
     recompile_after_s: float = RECOMPILE_AFTER_S
@@ -33,7 +37,7 @@ class Config:
     @property
     def socket(self) -> Path:
         """The Unix socket that native hosts, ``status`` and ``doctor`` connect to."""
-        return self.state / "agent.sock"
+        return (self.runtime or self.state) / "agent.sock"
 
     @property
     def lock(self) -> Path:

@@ -10,7 +10,7 @@ import msgspec
 
 from abide_agent.browsers.messages import Observation, ObservationId, Record, RecordsMessage
 from abide_agent.clock import Clock
-from abide_agent.spool import DAY_MS, Draft, Spool
+from abide_agent.spool import DAY_MS, NOBODY, Draft, Spool
 from abide_agent.spool_db import SpoolFullError
 from abide_agent.tasks import Worker
 from abide_rules.events import Event, Period
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Records what the browsers report. ``person`` returns who uses this account now; ``stored`` is told of new events."""
+    """Records what the browsers report. ``person`` returns who an account is now; ``stored`` is told of new events."""
 
     def __init__(
         self,
         spool: Spool,
         worker: Worker,
         clock: Clock,
-        person: Callable[[], Person],
+        person: Callable[[str], Person],
         stored: Callable[[], None],
     ) -> None:
         self._spool = spool
@@ -36,17 +36,17 @@ class Recorder:
         self._person = person
         self._stored = stored
 
-    async def record(self, browser: str, observations: list[msgspec.Raw]) -> list[str]:
-        """Record each observation once and return the ids of those that are on disk.
+    async def record(self, account: str, browser: str, observations: list[msgspec.Raw]) -> list[str]:
+        """Record each observation of ``account`` once and return the ids of those that are on disk.
 
         A malformed one that has an id is recorded as one dropped observation, so that it is neither lost silently nor
         sent for ever. Nothing is confirmed when nothing could be written.
         """
-        drafts = [draft for raw in observations if (draft := self._draft(browser, raw)) is not None]
+        drafts = [draft for raw in observations if (draft := self._draft(account, browser, raw)) is not None]
         return [draft.observation for draft in drafts] if await self._append(drafts) else []
 
-    async def in_force(self, browser: str, version: int, at: int, period: Period) -> None:
-        """Record, once per browser and version, that a policy is enforced since ``at`` (server time, ms)."""
+    async def in_force(self, account: str, browser: str, version: int, at: int, period: Period) -> None:
+        """Record, once per account, browser and version, that a policy is enforced since ``at`` (server time, ms)."""
         event = self._event(
             kind="policy_in_force",
             at=at,
@@ -55,11 +55,11 @@ class Recorder:
             verdict="allow",
             policy_version=version,
         )
-        await self._append([Draft(f"in_force/{browser}/{version}", event)])
+        await self._append([Draft(f"in_force/{account}/{browser}/{version}", event, account)])
 
-    async def records(self, limit: int) -> RecordsMessage:
-        """Return what was recorded, newest first."""
-        entries = await self._worker.run(self._spool.recent, limit)
+    async def records(self, limit: int, account: str = "") -> RecordsMessage:
+        """Return what was recorded (about one account, and about the device), newest first."""
+        entries = await self._worker.run(self._spool.recent, limit, account)
         return RecordsMessage(
             [
                 Record(e.at, e.kind, e.service, e.host, e.verdict, e.rule, e.clause, entry.acknowledged)
@@ -80,15 +80,15 @@ class Recorder:
             self._stored()
         return True
 
-    def _draft(self, browser: str, raw: msgspec.Raw) -> Draft | None:
+    def _draft(self, account: str, browser: str, raw: msgspec.Raw) -> Draft | None:
         try:
             seen = msgspec.json.decode(raw, type=Observation)
         except msgspec.MsgspecError as error:
             log.warning("a malformed observation: %s", error)
-            return self._malformed(raw)
+            return self._malformed(account, raw)
         at = self._clock.from_wall(seen.at)
         is_counted = seen.count or seen.verdict == "count"
-        person = Person() if is_counted else self._person()
+        person = Person() if is_counted else self._person(account)
         event = self._event(
             kind=seen.kind,
             at=at - at % DAY_MS if is_counted else at,
@@ -103,9 +103,9 @@ class Recorder:
             person=person.id,
             groups=person.groups,
         )
-        return Draft(seen.id, event)
+        return Draft(seen.id, event, NOBODY if is_counted else account)
 
-    def _malformed(self, raw: msgspec.Raw) -> Draft | None:
+    def _malformed(self, account: str, raw: msgspec.Raw) -> Draft | None:
         try:
             known = msgspec.json.decode(raw, type=ObservationId)
         except msgspec.MsgspecError:
@@ -118,7 +118,7 @@ class Recorder:
             policy_version=0,
             dropped=1,
         )
-        return Draft(known.id, event)
+        return Draft(known.id, event, account)
 
     def _event(self, **fields: object) -> Event:
         common = {"v": 1, "seq": 0, "tz_offset": _tz_offset(), "surface": "browser", "purpose": "undeclared"}

@@ -18,13 +18,19 @@ from abide_rules.wire import MAX_EVENT_BYTES
 
 DAY_MS = 86_400_000
 EVICT_EVENTS = 500
+NOBODY = "-"
+"""The account of what is counted: it is kept for nobody, not even here."""
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An event that has no number yet, and the id under which it was observed (empty: none, always recorded)."""
+    """An event that has no number yet, and the id under which it was observed (empty: none, always recorded).
+
+    ``account`` is who may read it on this laptop (empty: everybody); it is not sent.
+    """
 
     observation: str
     event: Event
+    account: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -66,9 +72,10 @@ class Spool:
         self._db.upkeep(lambda db: _count_dropped(db, drafts))
         return 0
 
-    def recent(self, limit: int) -> list[Entry]:
-        """Return the newest events, newest first."""
-        rows = self._db.rows("SELECT line, receipted FROM events ORDER BY seq DESC LIMIT ?", limit)
+    def recent(self, limit: int, account: str = "") -> list[Entry]:
+        """Return the newest events (all, or what ``account`` may read), newest first."""
+        sql = "SELECT line, receipted FROM events WHERE ?1 = '' OR account IN (?1, '') ORDER BY seq DESC LIMIT ?2"
+        rows = self._db.rows(sql, account, limit)
         return [Entry(msgspec.json.decode(line, type=Event), receipted != 0) for line, receipted in rows]
 
     def purge(self, now_ms: int, keep_days: int) -> int:
@@ -99,7 +106,8 @@ def _insert(db: sqlite3.Connection, draft: Draft) -> bool:
     line = msgspec.json.encode(msgspec.structs.replace(draft.event, seq=last + 1))
     if len(line) > MAX_EVENT_BYTES:
         raise ValueError(f"an event of {len(line)} bytes was drafted")
-    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, 0)", (last + 1, line, head, draft.observation or None))
+    values = (last + 1, line, head, draft.observation or None, draft.account)
+    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, 0, ?)", values)
     after = bytes.fromhex(chain(head.hex(), (line,)))
     db.execute("UPDATE state SET last_seq = ?, head = ?", (last + 1, after))
     return True

@@ -23,14 +23,15 @@ T = TypeVar("T")
 
 PAGE_BYTES = 4096
 WAL_PAGES = 64
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,          -- without gaps
     line BLOB NOT NULL,               -- the exact bytes that are sent
     prev BLOB NOT NULL,               -- chain hash before this event
     observation TEXT UNIQUE,          -- the extension's id: the same observation is recorded once
-    receipted INTEGER NOT NULL        -- ms, 0 = the server has not confirmed it
+    receipted INTEGER NOT NULL,       -- ms, 0 = the server has not confirmed it
+    account TEXT NOT NULL DEFAULT ''  -- who may read it on this laptop, empty = everybody
 );
 CREATE INDEX waiting ON events (seq) WHERE receipted = 0;
 CREATE TABLE state (
@@ -41,6 +42,8 @@ CREATE TABLE state (
 );
 INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, 0, 0);
 """
+UPGRADES = {1: "ALTER TABLE events ADD COLUMN account TEXT NOT NULL DEFAULT '';"}
+"""What leads from a version of the schema to the next."""
 
 
 class SpoolFullError(Exception):
@@ -120,8 +123,10 @@ class Database:
             "cache_size=-256",
         ):
             db.execute(f"PRAGMA {pragma}").fetchall()
-        if db.execute("PRAGMA user_version").fetchone() == (0,):
-            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        [version] = db.execute("PRAGMA user_version").fetchone()
+        steps = SCHEMA if version == 0 else "".join(UPGRADES[step] for step in range(version, SCHEMA_VERSION))
+        if steps:
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         return db
 
     def _fill_reserve(self) -> None:

@@ -128,7 +128,7 @@ async def test_another_user_is_hung_up_on(config: Config, server: StandIn, monke
 
 
 async def test_there_is_an_end_to_connections(config: Config, server: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "MAX_SESSIONS", 2)
+    monkeypatch.setattr(hub, "MAX_SESSIONS_OF_AN_ACCOUNT", 2)
     async with enrolled(config, server):
         browsers = [await Extension.connect(config.socket) for _ in range(2)]
         for browser in browsers:

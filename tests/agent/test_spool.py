@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from abide_agent.outbox import Outbox, Outgoing
@@ -226,3 +227,26 @@ def test_a_transaction_that_fails_leaves_nothing(house: House) -> None:
     with pytest.raises(BadDataError):
         house.db.upkeep(change)
     assert house.spool.counts().recorded == 0
+
+
+FIRST_SCHEMA = """
+CREATE TABLE events (seq INTEGER PRIMARY KEY, line BLOB NOT NULL, prev BLOB NOT NULL, observation TEXT UNIQUE,
+    receipted INTEGER NOT NULL);
+CREATE INDEX waiting ON events (seq) WHERE receipted = 0;
+CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, head BLOB NOT NULL,
+    sending_from INTEGER NOT NULL, sending_to INTEGER NOT NULL, dropped INTEGER NOT NULL, dropped_at INTEGER NOT NULL);
+INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, 0, 0);
+PRAGMA user_version=1;
+"""
+
+
+def test_a_spool_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    with sqlite3.connect(path) as db:
+        db.executescript(FIRST_SCHEMA)
+        db.execute("INSERT INTO events VALUES (1, ?, zeroblob(32), 'o1', 0)", (msgspec.json.encode(draft("o1").event),))
+        db.execute("UPDATE state SET last_seq = 1")
+    db.close()
+    house = House(path)
+    assert house.spool.append(drafts(1, 2)) == 1
+    assert len(house.spool.recent(9, "somebody")) == 2

@@ -18,15 +18,16 @@ from abide_rules.wire import BrowserCoverage
 
 log = logging.getLogger(__name__)
 
-MAX_SESSIONS = 64
+MAX_SESSIONS_OF_AN_ACCOUNT = 64
 MAX_PATH_BYTES = 100
 
 
 class Hub:
-    """Listens on ``path`` for processes of this user (and of root)."""
+    """Listens on ``path``: for processes of this user and of root, or, ``shared``, of every user of this laptop."""
 
-    def __init__(self, path: Path, desk: Desk) -> None:
+    def __init__(self, path: Path, desk: Desk, *, shared: bool = False) -> None:
         self._path = path
+        self._shared = shared
         self._desk = desk
         self._tasks = Tasks("browsers")
         self._sessions: set[Session] = set()
@@ -42,7 +43,7 @@ class Hub:
         listener = socket.socket(socket.AF_UNIX)
         try:
             listener.bind(str(self._path))
-            self._path.chmod(0o600)
+            self._path.chmod(0o666 if self._shared else 0o600)
         except OSError as error:
             listener.close()
             raise ConfigurationError(
@@ -59,9 +60,13 @@ class Hub:
         await self._tasks.close()
         self._path.unlink(missing_ok=True)
 
-    def coverage(self) -> tuple[BrowserCoverage, ...]:
-        """Return the browsers that are connected."""
-        found = (session.coverage for session in self._sessions)
+    def accounts(self) -> set[str]:
+        """Return the accounts that have a browser connected."""
+        return {session.account for session in self._sessions if session.coverage is not None}
+
+    def coverage(self, account: str = "") -> tuple[BrowserCoverage, ...]:
+        """Return the browsers that are connected, of everybody or of one account."""
+        found = (session.coverage for session in self._sessions if account in ("", session.account))
         return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.browser, c.policy_version)))
 
     async def push(self) -> None:
@@ -74,15 +79,17 @@ class Hub:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection: socket.socket = writer.get_extra_info("socket")
-        if platform.peer_uid(connection) not in (platform.user_id(), 0):
+        uid = platform.peer_uid(connection)
+        if not self._shared and uid not in (platform.user_id(), 0):
             log.warning("another user tried to connect")
             writer.close()
             return
-        if len(self._sessions) >= MAX_SESSIONS:
-            log.warning("more than %d connections", MAX_SESSIONS)
+        account = platform.account_of(uid) if self._shared else platform.account()
+        if sum(session.account == account for session in self._sessions) >= MAX_SESSIONS_OF_AN_ACCOUNT:
+            log.warning("more than %d connections of one account", MAX_SESSIONS_OF_AN_ACCOUNT)
             writer.close()
             return
-        self._tasks.start("session", self._serve(Session(reader, writer, self._desk)))
+        self._tasks.start("session", self._serve(Session(reader, writer, self._desk, account)))
 
     async def _serve(self, session: Session) -> None:
         self._sessions.add(session)

@@ -41,32 +41,36 @@ class Desk(Protocol):
     def introduction(self) -> SessionMessage:
         """Return who signs the plans."""
 
-    def plan_frame(self) -> bytes:
-        """Return the plan in force as a frame, empty when there is none."""
+    async def prepare(self, account: str) -> None:
+        """Make the plan of ``account``, unless it is there."""
+
+    def plan_frame(self, account: str) -> bytes:
+        """Return the plan in force for ``account`` as a frame, empty when there is none."""
 
     def status(self) -> StatusMessage:
         """Return what the popup shows."""
 
-    async def snapshot(self) -> msgspec.Struct:
-        """Return the health snapshot."""
+    async def snapshot(self, account: str) -> msgspec.Struct:
+        """Return the health snapshot as ``account`` may see it."""
 
-    async def record(self, browser: str, observations: list[msgspec.Raw]) -> list[str]:
+    async def record(self, account: str, browser: str, observations: list[msgspec.Raw]) -> list[str]:
         """Record observations and return the ids of those that are on disk."""
 
-    async def in_force(self, browser: str, version: int, at_ms: int) -> None:
+    async def in_force(self, account: str, browser: str, version: int, at_ms: int) -> None:
         """Take note that a version is enforced in a browser."""
 
-    async def records(self, limit: int) -> RecordsMessage:
-        """Return what was recorded, newest first."""
+    async def records(self, account: str, limit: int) -> RecordsMessage:
+        """Return what was recorded about ``account``, newest first."""
 
     async def coverage_changed(self) -> None:
         """Take note that a browser came, went, or enforces another version."""
 
 
 class Session:
-    """Serves one peer until it goes. ``coverage`` is None until an extension said hello."""
+    """Serves one peer, a process of ``account``, until it goes. ``coverage`` is None until an extension said hello."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk, account: str) -> None:
+        self.account = account
         self._reader = reader
         self._writer = writer
         self._desk = desk
@@ -82,7 +86,7 @@ class Session:
             return
         match decode_message(first):
             case SnapshotRequest():
-                await self._send(encode_frame(await self._desk.snapshot()))
+                await self._send(encode_frame(await self._desk.snapshot(self.account)))
             case Host(origin=origin) if origin in ORIGINS:
                 while (raw := await read_frame(self._reader)) is not None:
                     await self._answer(_lenient(raw))
@@ -95,7 +99,7 @@ class Session:
         """Send plan and status if they changed since this peer last got them."""
         if self.coverage is None:
             return
-        plan = self._desk.plan_frame()
+        plan = self._desk.plan_frame(self.account)
         if plan and plan is not self._last_plan:
             self._last_plan = plan
             await self._send(plan)
@@ -115,14 +119,14 @@ class Session:
             case Ping():
                 await self._send(encode_frame(Pong()))
             case Observed(observations=observations) if self.coverage is not None:
-                ids = await self._desk.record(self.coverage.browser, observations)
+                ids = await self._desk.record(self.account, self.coverage.browser, observations)
                 await self._send(encode_frame(StoredMessage(ids)))
             case InForce(policy_version=version, at=at) if self.coverage is not None:
                 self.coverage = msgspec.structs.replace(self.coverage, policy_version=version)
-                await self._desk.in_force(self.coverage.browser, version, at)
+                await self._desk.in_force(self.account, self.coverage.browser, version, at)
                 await self._desk.coverage_changed()
             case RecordsRequest(limit=limit) if self.coverage is not None:
-                await self._send(encode_frame(await self._desk.records(limit)))
+                await self._send(encode_frame(await self._desk.records(self.account, limit)))
             case _:
                 log.info("ignored a message: %s", message if isinstance(message, str) else type(message).__name__)
 
@@ -132,6 +136,7 @@ class Session:
         )
         self._last_plan, self._last_status = b"", None
         await self._send(encode_frame(self._desk.introduction()))
+        await self._desk.prepare(self.account)
         await self.push()
         await self._desk.coverage_changed()
 

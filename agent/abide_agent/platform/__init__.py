@@ -21,7 +21,18 @@ from abide_agent.platform.linux import linux
 from abide_agent.platform.macos import macos
 from abide_agent.platform.windows import windows
 
-__all__ = ["Layout", "account", "boot_id", "boot_ms", "current", "lock_file", "peer_uid", "user_id", "wall_ms"]
+__all__ = [
+    "Layout",
+    "account",
+    "account_of",
+    "boot_id",
+    "boot_ms",
+    "current",
+    "lock_file",
+    "peer_uid",
+    "user_id",
+    "wall_ms",
+]
 
 
 def current() -> Layout:
@@ -37,12 +48,19 @@ def account() -> str:
     """Return the name of the operating-system account."""
     if sys.platform == "win32":
         return getpass.getuser()
+    return account_of(os.getuid())
+
+
+def account_of(uid: int) -> str:
+    """Return the name of an account; its number when it has none."""
+    if sys.platform == "win32":
+        return getpass.getuser()
     import pwd
 
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(os.getuid())
+        return str(uid)
 
 
 def wall_ms() -> int:
