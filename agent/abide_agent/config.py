@@ -14,17 +14,23 @@ SPOOL_MAX_BYTES = 64 * 1024 * 1024
 SPOOL_RESERVE_BYTES = 256 * 1024
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MOST_S = 300.0
+SYSTEM_STATE = Path("/var/lib/abide-agent")
+SYSTEM_RUNTIME = Path("/run/abide-agent")
+SYSTEM_SHARED = Path("/usr/local/lib/abide-agent")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Where the agent keeps its state, and its intervals (seconds) and bounds (bytes, days)."""
+    """Where the agent keeps its state, and its intervals (seconds) and bounds (bytes, days).
+
+    ``system``: one daemon of root's for all accounts. Then the socket lies in ``runtime``, and what every account's
+    browsers must read in ``shared``.
+    """
 
     state: Path
     system: bool = False
-    """Whether the daemon serves every account of the laptop (it then runs as root)."""
-    runtime: Path | None = None
-    """Where the socket lies, when not with the state: a directory that every account may enter."""
+    runtime: Path = SYSTEM_RUNTIME
+    shared: Path = SYSTEM_SHARED
     refresh_interval_s: float = REFRESH_INTERVAL_S
     stale_after_s: float = STALE_AFTER_S
     recompile_after_s: float = RECOMPILE_AFTER_S
@@ -37,7 +43,7 @@ class Config:
     @property
     def socket(self) -> Path:
         """The Unix socket that native hosts, ``status`` and ``doctor`` connect to."""
-        return (self.runtime or self.state) / "agent.sock"
+        return (self.runtime if self.system else self.state) / "agent.sock"
 
     @property
     def lock(self) -> Path:
@@ -87,7 +93,24 @@ class Config:
     @property
     def wrapper(self) -> Path:
         """The script that browsers start as native host."""
-        return self.state / "native-host"
+        return (self.shared if self.system else self.state) / "native-host"
+
+    @property
+    def update_manifest(self) -> Path:
+        """What Chromium reads to find the extension that was installed with the agent."""
+        return self.shared / "update.xml"
+
+    @property
+    def choices(self) -> Path:
+        """What ``install --system`` was told, so that it can be told again."""
+        return self.state / "choices.json"
+
+
+def system_config(root: Path = Path("/")) -> Config:
+    """Return the configuration of the one daemon for all accounts; ``root`` is another root folder, for tests."""
+    below = (root / path.relative_to("/") for path in (SYSTEM_STATE, SYSTEM_RUNTIME, SYSTEM_SHARED))
+    state, runtime, shared = below
+    return Config(state, system=True, runtime=runtime, shared=shared)
 
 
 def state_dir(given: Path | None) -> Path:

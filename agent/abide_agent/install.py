@@ -11,13 +11,18 @@ from pathlib import Path
 
 import msgspec
 
+from abide_agent.browsers.policies import Choices
 from abide_agent.config import Config
 from abide_agent.files import make_private_dir
+from abide_agent.identity import create_key
 from abide_agent.platform.base import Browser, Layout
+from abide_agent.wanted import Wanted, load_choices, manifest, told_of, wanted, wrapper
 from abide_rules.errors import ConfigurationError
 from abide_rules.files import write_atomic
 from abide_rules.i18n import _
-from abide_rules.wire import EXTENSION_ID_CHROMIUM, EXTENSION_ID_FIREFOX, NATIVE_HOST_NAME
+from abide_rules.wire import NATIVE_HOST_NAME
+
+__all__ = ["Installed", "Installer", "Outcome", "Wanted", "installed", "wanted"]
 
 COMMAND_TIMEOUT_S = 20
 
@@ -31,33 +36,46 @@ class Installed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a command did to a path: written, removed, kept (changed by hand), missing, ran, failed."""
+    """What a command did to a path: written, removed, kept (changed by hand), missing, ran, failed, theirs.
+
+    ``theirs``: the file is one for everybody and was there; ``advice`` is what a person must add to it.
+    """
 
     path: str
     action: str
+    advice: str = ""
 
 
 class Installer:
-    """Installs for one user and one state directory."""
+    """Installs for one account and one state directory, or for the whole system."""
 
     def __init__(self, config: Config, layout: Layout) -> None:
         self._config = config
         self._layout = layout
         self._record = list(_load(config.installed))
 
-    def install(self, browser_dir: Path | None, *, replace: bool) -> list[Outcome]:
-        """Write manifests and service, or only one manifest below ``browser_dir``. Raises ConfigurationError."""
+    def install(self, browser_dir: Path | None, *, replace: bool, choices: Choices | None = None) -> list[Outcome]:
+        """Write what is wanted, or only one manifest below ``browser_dir``. Raises ConfigurationError.
+
+        A system installation makes the device key, because policies name it, and remembers ``choices`` (None: as before).
+        """
         make_private_dir(self._config.state)
-        done = [self._write(self._config.wrapper, _wrapper(self._config), "wrapper", 0o700, replace)]
+        if self._config.system:
+            create_key(self._config.key)
+            write_atomic(self._config.choices, msgspec.json.encode(choices or load_choices(self._config)))
+        told = told_of(self._config)
         if browser_dir is not None:
-            folder = browser_dir.absolute() / "NativeMessagingHosts"
-            browser = Browser("browser", "chromium", folder)
-            return [*done, self._manifest(browser, replace)]
-        done += [self._manifest(browser, replace) for browser in self._layout.browsers]
-        service = self._layout.service
-        text = service.template.format(command=shlex.join(_command(self._config, "run")))
-        done.append(self._write(service.path, text.encode(), service.kind, 0o644, replace))
-        return [*done, *_run_all(service.enable)]
+            browser = Browser("browser", "chromium", browser_dir.absolute() / "NativeMessagingHosts")
+            only = (wrapper(self._config), manifest(browser, self._config, told.bundle))
+            return [self._write(file, replace) for file in only]
+        done = [self._write(file, replace) for file in wanted(self._config, self._layout, told)]
+        self._register()
+        return [*done, *_shadowed(self._layout), *_run_all(self._layout.service.enable)]
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether something was written and not removed since."""
+        return bool(self._record)
 
     def uninstall(self, browser_dir: Path | None) -> list[Outcome]:
         """Remove exactly what was written and not changed since."""
@@ -76,24 +94,30 @@ class Installer:
         self._save()
         return done
 
-    def _manifest(self, browser: Browser, replace: bool) -> Outcome:
-        path = browser.manifests / f"{NATIVE_HOST_NAME}.json"
-        outcome = self._write(path, manifest(browser, self._config.wrapper), browser.name, 0o644, replace)
-        if browser.registry_key:
-            _registry_set(rf"{browser.registry_key}\{NATIVE_HOST_NAME}", str(path))
-        return outcome
+    def _register(self) -> None:
+        for browser in self._layout.browsers:
+            if browser.registry_key:
+                path = browser.manifests / f"{NATIVE_HOST_NAME}.json"
+                _registry_set(rf"{browser.registry_key}\{NATIVE_HOST_NAME}", str(path), system=self._config.system)
 
-    def _write(self, path: Path, data: bytes, kind: str, mode: int, replace: bool) -> Outcome:
+    def _write(self, file: Wanted, replace: bool) -> Outcome:
+        path, data = file.path, file.data
         known = next((item for item in self._record if item.path == str(path)), None)
-        if path.exists() and not replace and path.read_bytes() != data and not _is_unchanged(known):
-            raise ConfigurationError(
-                _("{path} is there already and was not written by this installation", path=path),
-                advice=_("Remove it, or add --replace."),
-            )
+        if path.exists() and path.read_bytes() != data and not _is_unchanged(known):
+            if not file.is_ours:
+                return Outcome(str(path), "theirs", _("Add to it:") + "\n" + data.decode())
+            if not replace:
+                raise ConfigurationError(
+                    _("{path} is there already and was not written by this installation", path=path),
+                    advice=_("Remove it, or add --replace."),
+                )
         self._make_dirs(path.parent)
-        write_atomic(path, data, mode)
-        self._record = [item for item in self._record if item.path != str(path)]
-        self._record.append(Installed(str(path), hashlib.sha256(data).hexdigest(), kind))
+        write_atomic(path, data, file.mode)
+        item = Installed(str(path), hashlib.sha256(data).hexdigest(), file.kind)
+        if known is None:
+            self._record.append(item)
+        else:
+            self._record[self._record.index(known)] = item
         self._save()
         return Outcome(str(path), "written")
 
@@ -107,34 +131,12 @@ class Installer:
             write_atomic(self._config.installed, msgspec.json.encode(self._record))
         else:
             self._config.installed.unlink(missing_ok=True)
-
-
-def manifest(browser: Browser, wrapper: Path) -> bytes:
-    """Return a native-messaging manifest: who may start which program."""
-    allowed: dict[str, object] = (
-        {"allowed_extensions": [EXTENSION_ID_FIREFOX]}
-        if browser.family == "firefox"
-        else {"allowed_origins": [f"chrome-extension://{EXTENSION_ID_CHROMIUM}/"]}
-    )
-    common = {"name": NATIVE_HOST_NAME, "description": "Abide agent", "path": str(wrapper), "type": "stdio"}
-    return msgspec.json.format(msgspec.json.encode(common | allowed)) + b"\n"
+            self._config.choices.unlink(missing_ok=True)
 
 
 def installed(config: Config) -> tuple[Installed, ...]:
     """Return what is recorded as written."""
     return _load(config.installed)
-
-
-def _command(config: Config, name: str) -> Sequence[str]:
-    start = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "abide_agent"]
-    return [*start, name, "--state", str(config.state)]
-
-
-def _wrapper(config: Config) -> bytes:
-    command = _command(config, "native-host")
-    if sys.platform == "win32":
-        return f"@{subprocess.list2cmdline(command)} %*\r\n".encode()
-    return f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n'.encode()
 
 
 def _load(path: Path) -> tuple[Installed, ...]:
@@ -174,6 +176,26 @@ def _remove(item: Installed) -> Outcome:
     return Outcome(item.path, "removed")
 
 
+def _shadowed(layout: Layout) -> list[Outcome]:
+    """Find other policy files of the same browser that set what ours sets: of two, the browser takes one and is silent."""
+    found = []
+    for path in (browser.policy for browser in layout.browsers if browser.family == "chromium"):
+        ours = _keys(path) if path is not None and path.exists() else set()
+        for other in sorted(path.parent.glob("*.json")) if path is not None and ours else ():
+            both = sorted((_keys(other) & ours) - {"3rdparty"})
+            if other != path and both:
+                advice = _("It sets {keys} too; the browser takes only one of them. Join them.", keys=", ".join(both))
+                found.append(Outcome(str(other), "theirs", advice))
+    return found
+
+
+def _keys(path: Path) -> set[str]:
+    try:
+        return set(msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw]))
+    except (OSError, msgspec.MsgspecError):
+        return set()
+
+
 def _run_all(commands: Iterable[Sequence[str]]) -> list[Outcome]:
     done = []
     for command in commands:
@@ -186,9 +208,9 @@ def _run_all(commands: Iterable[Sequence[str]]) -> list[Outcome]:
     return done
 
 
-def _registry_set(key: str, value: str) -> None:
+def _registry_set(key: str, value: str, *, system: bool) -> None:
     if sys.platform == "win32":
         import winreg
 
-        with winreg.CreateKey(winreg.HKEY_CURRENT_USER, key) as handle:
+        with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE if system else winreg.HKEY_CURRENT_USER, key) as handle:
             winreg.SetValueEx(handle, "", 0, winreg.REG_SZ, value)

@@ -17,13 +17,15 @@ from pathlib import Path
 
 CHUNK_BYTES = 65_536
 CONNECT_TIMEOUT_S = 3
+SYSTEM_SOCKET = Path("/run/abide-agent/agent.sock")
+"""As in abide_agent.config, without its imports."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Relay until one side ends; ``arguments`` are ``--state DIR`` and what the browser appended."""
-    state, origin = _parse(arguments)
+    """Relay until one side ends; ``arguments`` are ``--state DIR`` or ``--system``, and what the browser appended."""
+    path, origin = _parse(arguments)
     try:
-        daemon = _connect(state / "agent.sock")
+        daemon = _connect(path)
     except OSError as error:
         _unavailable(f"the agent does not run: {error}")
         return 0
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> tuple[Path, str]:
     rest = list(arguments)
+    if rest[:1] == ["--system"]:
+        return SYSTEM_SOCKET, _origin(rest[1:])
     state = os.environ.get("ABIDE_STATE", "")
     if rest[:1] == ["--state"] and len(rest) > 1:
         state, rest = rest[1], rest[2:]
@@ -48,8 +52,12 @@ def _parse(arguments: Sequence[str]) -> tuple[Path, str]:
         state = os.path.join(  # noqa: PTH118 (the same default as abide_agent.config, without its imports)
             os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state"), "abide"
         )
+    return Path(state) / "agent.sock", _origin(rest)
+
+
+def _origin(rest: Sequence[str]) -> str:
     origins = [value for value in rest if value.startswith("chrome-extension://")]
-    return Path(state), (origins or rest[-1:] or [""])[0]
+    return (origins or list(rest[-1:]) or [""])[0]
 
 
 def _connect(path: Path) -> socket.socket:

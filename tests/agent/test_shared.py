@@ -117,5 +117,7 @@ async def test_a_laptop_that_is_not_shared_serves_its_owner_only(config: Config,
     own = dataclasses.replace(config, system=False)
     async with enrolled(own, server):
         own.socket.chmod(0o666)
+        for folder in (own.state, own.state.parent):
+            folder.chmod(0o711)
         async with browser_of("nobody", own) as stranger:
             assert await stranger.ended()

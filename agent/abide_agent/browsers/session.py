@@ -25,14 +25,14 @@ from abide_agent.browsers.messages import (
     UpMessage,
     decode_message,
 )
+from abide_agent.bundle import bundle, origins
 from abide_rules.errors import BadDataError, MalformedError, SignatureError
-from abide_rules.wire import EXTENSION_ID_CHROMIUM, EXTENSION_ID_FIREFOX, BrowserCoverage
+from abide_rules.wire import BrowserCoverage
 
 log = logging.getLogger(__name__)
 
 FIRST_FRAME_TIMEOUT_S = 10
 SEND_TIMEOUT_S = 10
-ORIGINS = frozenset({f"chrome-extension://{EXTENSION_ID_CHROMIUM}/", EXTENSION_ID_FIREFOX})
 
 
 class Desk(Protocol):
@@ -87,7 +87,7 @@ class Session:
         match decode_message(first):
             case SnapshotRequest():
                 await self._send(encode_frame(await self._desk.snapshot(self.account)))
-            case Host(origin=origin) if origin in ORIGINS:
+            case Host(origin=origin) if origin in origins(bundle()):
                 while (raw := await read_frame(self._reader)) is not None:
                     await self._answer(_lenient(raw))
             case Host(origin=origin):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import typer
 
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of
+from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_in_use
 from abide_agent.doctor import Check, examine
 from abide_agent.health import ask_daemon
 from abide_rules.i18n import _
@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(help=_("Check everything from enrolment to browser and say what to do next; exit 0 if all is well."))
-    def doctor(state: StateOption = None, as_json: JsonOption = False) -> None:
+    def doctor(state: StateOption = None, system: SystemOption = False, as_json: JsonOption = False) -> None:
         """Check everything and say what to do next."""
-        config = config_of(state)
+        config = config_in_use(state, system)
         checks = examine(config, ask_daemon(config.socket))
         ok = all(check.ok for check in checks)
         text = "\n".join(_line(check) for check in checks)

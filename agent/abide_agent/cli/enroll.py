@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of
+from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, installer_of
 from abide_rules.errors import ConfigurationError
 from abide_rules.i18n import _
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
         token_file: Annotated[Path | None, typer.Option(help=_("Read the token from a file."))] = None,
         again: Annotated[bool, typer.Option("--again", help=_("Enrol with the same server once more."))] = False,
         state: StateOption = None,
+        system: SystemOption = False,
         as_json: JsonOption = False,
     ) -> None:
         """Make this device known to a server."""
@@ -30,7 +31,10 @@ def register(app: typer.Typer) -> None:
 
         if bool(token) == (token_file is not None):
             raise typer.BadParameter(_("give either a token or --token-file"))
-        identity = asyncio.run(enrol(config_of(state), parse_token(_read(token, token_file)), again=again))
+        config = config_of(state, system)
+        identity = asyncio.run(enrol(config, parse_token(_read(token, token_file)), again=again))
+        if config.system and (installer := installer_of(config)).is_installed:
+            installer.install(None, replace=False)  # The policies name the server.
         answer(
             {"ok": True, "device": identity.device, "server": identity.server, "group": identity.group},
             _("Enrolled as {device} with {server}.", device=identity.device, server=identity.server),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from abide_agent import platform
 from abide_agent.app import serve
-from abide_agent.config import Config, state_dir
+from abide_agent.config import Config, state_dir, system_config
 from abide_agent.files import make_private_dir
 from abide_rules.errors import AbideError, ConfigurationError
 from abide_rules.i18n import _
@@ -23,9 +23,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run the daemon; 0 after SIGTERM, 1 when it cannot run here, 2 for wrong usage."""
     options = _parse(arguments)
     _configure_log(options.verbose, options.json)
-    config = Config(state_dir(options.state))
+    config = system_config() if options.system else Config(state_dir(options.state))
     try:
         make_private_dir(config.state)
+        _make_runtime(config)
         _be_the_only_one(config)
         asyncio.run(serve(config, lambda: _say_ready(config, options.json)))
     except AbideError as error:
@@ -35,10 +36,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("abide-agent run")
-    parser.add_argument("--state", type=Path, metavar="DIR")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--state", type=Path, metavar="DIR")
+    place.add_argument("--system", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args(arguments)
+
+
+def _make_runtime(config: Config) -> None:
+    """Make the folder of the system's socket, which every account may enter; systemd did so already. Raises OSError."""
+    if config.system:
+        config.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def _be_the_only_one(config: Config) -> None:

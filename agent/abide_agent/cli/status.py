@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import typer
 
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of
+from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_in_use
 from abide_agent.health import Snapshot, ask_daemon
 from abide_agent.identity import load_identity
 from abide_rules.i18n import _
@@ -15,9 +15,9 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(help=_("Say what is in force here and why; exit 0 if the agent runs, connected and up to date."))
-    def status(state: StateOption = None, as_json: JsonOption = False) -> None:
+    def status(state: StateOption = None, system: SystemOption = False, as_json: JsonOption = False) -> None:
         """Say what is in force here and why."""
-        config = config_of(state)
+        config = config_in_use(state, system)
         snapshot = ask_daemon(config.socket)
         if snapshot is None:
             identity = load_identity(config)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import msgspec
 import typer
 
-from abide_agent import platform
 from abide_agent.cli.install import BrowserDirOption
-from abide_agent.cli.output import JsonOption, StateOption, answer, config_of, describe
-from abide_agent.install import Installer
+from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, describe, installer_of
 from abide_rules.i18n import _
 
 
@@ -16,8 +14,13 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command(help=_("Remove what install wrote, except what was changed by hand; keeps the state directory."))
-    def uninstall(browser_dir: BrowserDirOption = None, state: StateOption = None, as_json: JsonOption = False) -> None:
+    def uninstall(
+        browser_dir: BrowserDirOption = None,
+        state: StateOption = None,
+        system: SystemOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
         """Remove what install wrote."""
-        done = Installer(config_of(state), platform.current()).uninstall(browser_dir)
+        done = installer_of(config_of(state, system)).uninstall(browser_dir)
         text = describe(done) or _("Nothing is installed.")
         answer({"ok": True, "done": msgspec.to_builtins(done)}, text, as_json=as_json)

@@ -17,9 +17,9 @@ import uuid
 from pathlib import Path
 
 from abide_agent.platform.base import Layout
-from abide_agent.platform.linux import linux
-from abide_agent.platform.macos import macos
-from abide_agent.platform.windows import windows
+from abide_agent.platform.linux import linux, linux_system
+from abide_agent.platform.macos import macos, macos_system
+from abide_agent.platform.windows import windows, windows_system
 
 __all__ = [
     "Layout",
@@ -30,6 +30,7 @@ __all__ = [
     "current",
     "lock_file",
     "peer_uid",
+    "system",
     "user_id",
     "wall_ms",
 ]
@@ -42,6 +43,15 @@ def current() -> Layout:
     if sys.platform == "darwin":
         return macos(Path.home())
     return linux(Path.home(), os.environ)
+
+
+def system() -> Layout:
+    """Return where browsers and services of this system look for what holds for all accounts."""
+    if sys.platform == "win32":
+        return windows_system(os.environ)
+    if sys.platform == "darwin":
+        return macos_system()
+    return linux_system()
 
 
 def account() -> str:

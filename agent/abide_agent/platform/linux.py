@@ -1,11 +1,11 @@
-"""Linux: directories by the browsers' own documentation, systemd user unit or XDG autostart."""
+"""Linux: directories by the browsers' own documentation, systemd units or XDG autostart."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from abide_agent.platform.base import Browser, Layout, Service
+from abide_agent.platform.base import Browser, ChromiumName, Layout, Service
 
 UNIT = """\
 [Unit]
@@ -22,6 +22,48 @@ NoNewPrivileges=yes
 WantedBy=default.target
 """
 
+SYSTEM_UNIT = """\
+[Unit]
+Description=Abide agent: enforces the generative-AI usage policy
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+ExecStart={command}
+{environment}Restart=always
+RestartSec=2
+StateDirectory=abide-agent
+StateDirectoryMode=0700
+RuntimeDirectory=abide-agent
+RuntimeDirectoryMode=0755
+
+# It owns files that root owns, and needs no other right of root's.
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={writable}
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 DESKTOP_ENTRY = """\
 [Desktop Entry]
 Type=Application
@@ -33,11 +75,17 @@ X-GNOME-Autostart-enabled=true
 """
 
 SYSTEMCTL = "/usr/bin/systemctl"
-_CHROMIUM = (
+_CHROMIUM: tuple[tuple[ChromiumName, str], ...] = (
     ("chromium", "chromium"),
     ("chrome", "google-chrome"),
     ("edge", "microsoft-edge"),
     ("brave", "BraveSoftware/Brave-Browser"),
+)
+_SYSTEM: tuple[tuple[ChromiumName, str, str], ...] = (
+    ("chromium", "etc/chromium/native-messaging-hosts", "etc/chromium/policies/managed"),
+    ("chrome", "etc/opt/chrome/native-messaging-hosts", "etc/opt/chrome/policies/managed"),
+    ("edge", "etc/opt/edge/native-messaging-hosts", "etc/opt/edge/policies/managed"),
+    ("brave", "etc/chromium/native-messaging-hosts", "etc/brave/policies/managed"),
 )
 
 
@@ -50,6 +98,32 @@ def linux(home: Path, env: Mapping[str, str], systemd: Path = Path("/run/systemd
     firefox = Browser("firefox", "firefox", home / ".mozilla" / "native-messaging-hosts")
     with_systemd = systemd.is_dir() and Path(SYSTEMCTL).exists()
     return Layout((*chromium, firefox), _unit(configured) if with_systemd else _autostart(configured))
+
+
+def linux_system(root: Path = Path("/"), systemd: Path = Path("/run/systemd/system")) -> Layout:
+    """Return the tables for all accounts; ``root`` is another root folder, for tests."""
+    chromium = tuple(
+        Browser(name, "chromium", root / manifests, policy=root / policies / "abide.json")
+        for name, manifests, policies in _SYSTEM
+    )
+    firefox = Browser(
+        "firefox",
+        "firefox",
+        root / "usr/lib/mozilla/native-messaging-hosts",
+        policy=root / "etc/firefox/policies/policies.json",
+    )
+    is_running = systemd.is_dir() and Path(SYSTEMCTL).exists()
+    return Layout((*chromium, firefox), _system_unit(root, is_running=is_running))
+
+
+def _system_unit(root: Path, *, is_running: bool) -> Service:
+    return Service(
+        "systemd",
+        root / "etc/systemd/system/abide-agent.service",
+        SYSTEM_UNIT,
+        enable=((SYSTEMCTL, "daemon-reload"), (SYSTEMCTL, "enable", "--now", "abide-agent")) if is_running else (),
+        disable=((SYSTEMCTL, "disable", "--now", "abide-agent"),) if is_running else (),
+    )
 
 
 def _unit(configured: Path) -> Service:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from abide_agent.platform.base import Browser, Layout, Service
+from abide_agent.platform.base import Browser, ChromiumName, Layout, Service
 
 PLIST = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -16,11 +16,17 @@ PLIST = """\
 </dict></plist>
 """
 LAUNCHCTL = "/bin/launchctl"
-_CHROMIUM = (
+_CHROMIUM: tuple[tuple[ChromiumName, str], ...] = (
     ("chromium", "Chromium"),
     ("chrome", "Google/Chrome"),
     ("edge", "Microsoft Edge"),
     ("brave", "BraveSoftware/Brave-Browser"),
+)
+_SYSTEM: tuple[tuple[ChromiumName, str], ...] = (
+    ("chromium", "Application Support/Chromium"),
+    ("chrome", "Google/Chrome"),
+    ("edge", "Microsoft/Edge"),
+    ("brave", "Google/Chrome"),
 )
 
 
@@ -36,5 +42,26 @@ def macos(home: Path) -> Layout:
         PLIST,
         enable=((LAUNCHCTL, "load", "-w", str(plist)),),
         disable=((LAUNCHCTL, "unload", "-w", str(plist)),),
+    )
+    return Layout((*chromium, firefox), service)
+
+
+def macos_system(root: Path = Path("/")) -> Layout:
+    """Return the tables for all accounts. Chromium and its relatives take policies from device management only."""
+    library = root / "Library"
+    chromium = tuple(Browser(name, "chromium", library / folder / "NativeMessagingHosts") for name, folder in _SYSTEM)
+    firefox = Browser(
+        "firefox",
+        "firefox",
+        library / "Application Support" / "Mozilla" / "NativeMessagingHosts",
+        policy=root / "Applications/Firefox.app/Contents/Resources/distribution/policies.json",
+    )
+    plist = library / "LaunchDaemons" / "abide.agent.plist"
+    service = Service(
+        "launchd",
+        plist,
+        PLIST,
+        enable=((LAUNCHCTL, "bootstrap", "system", str(plist)),),
+        disable=((LAUNCHCTL, "bootout", "system", str(plist)),),
     )
     return Layout((*chromium, firefox), service)
