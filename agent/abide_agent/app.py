@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,8 +18,10 @@ from abide_agent.browsers.hub import Hub
 from abide_agent.browsers.messages import RecordsMessage, SessionMessage, StatusMessage
 from abide_agent.clock import Clock
 from abide_agent.config import Config
+from abide_agent.guarded import Installation, open_vault
 from abide_agent.health import Snapshot
 from abide_agent.identity import Identity, load_device
+from abide_agent.integrity import Guard, Place, Tampering
 from abide_agent.outbox import Outbox
 from abide_agent.plans import Compiled, Plans
 from abide_agent.recorder import Recorder
@@ -30,6 +33,8 @@ from abide_agent.stream import Stream
 from abide_agent.tasks import Backoff, Tasks, Worker
 from abide_agent.transport import Transport
 from abide_agent.uplink import Uplink
+from abide_agent.vault import Vault
+from abide_rules.events import Period
 from abide_rules.people import Person
 from abide_rules.wire import Coverage
 
@@ -49,6 +54,7 @@ class Agent:
         db: Database,
         transport: Transport,
         clock: Clock,
+        vault: Vault,
     ) -> None:
         self._config = config
         self._identity = identity
@@ -70,12 +76,16 @@ class Agent:
             return Backoff(config.backoff_first_s, config.backoff_most_s)
 
         self._recorder = Recorder(self._spool, self._worker, clock, self._person, self._on_stored)
-        self.releases = Releases(config, identity, transport, clock, self._recompile)
+        self.releases = Releases(config, identity, transport, clock, vault, self._recompile)
         self._stream = Stream(identity.device, key, transport, clock, self, backoff())
         self._uplink = Uplink(
             identity, key, Outbox(db), self._worker, transport, clock, backoff(), self._counts_changed
         )
         self._hub = Hub(config.socket, self, shared=config.system)
+        self._tampered: dict[str, Tampering] = {}
+        self._guard = Guard(
+            vault, self._opened(db), Installation(config, vault).take_over, self._on_tampered, config.compare_interval_s
+        )
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until :meth:`stop`. Raises what ended the daemon, if it was an error."""
@@ -86,11 +96,13 @@ class Agent:
         self._tasks.start("stream", self._stream.run())
         self._tasks.start("uplink", self._uplink.run())
         self._tasks.start("upkeep", self._upkeep())
+        self._guard.start(self._crashed)
         ready()
         try:
             await self._stop.wait()
         finally:
             await self._hub.close()
+            await self._guard.close()
             await self._tasks.close()
             self._worker.close()
         if self._crash is not None:
@@ -157,10 +169,12 @@ class Agent:
     async def in_force(self, account: str, browser: str, version: int, at_ms: int) -> None:
         """Record it and tell the server."""
         at = self._clock.from_wall(at_ms)
-        plan = self._plan(account)
-        period = plan.period(at) if plan is not None else "working"
-        await self._recorder.in_force(account, browser, version, at, period)
+        await self._recorder.in_force(account, browser, version, at, self._period(account, at))
         await self._stream.send_in_force(version, browser, at)
+
+    def changing(self) -> AbstractAsyncContextManager[None]:
+        """Let a program of ours change what is guarded, until the end of the block."""
+        return self._guard.changing()
 
     async def coverage_changed(self) -> None:
         """Tell the server which browsers are guarded."""
@@ -197,7 +211,27 @@ class Agent:
             uplink_problem=self._uplink.problem,
             receipt_ms=self._uplink.receipt_ms,
             browsers=self._hub.coverage("" if account == self._account else account),
+            tampered=tuple(sorted(self._tampered.values(), key=lambda t: t.at, reverse=True)),
+            guard_problem=self._guard.problem,
         )
+
+    def _period(self, account: str, at_ms: int) -> Period:
+        plan = self._plan(account)
+        return plan.period(at_ms) if plan is not None else "working"
+
+    def _opened(self, db: Database) -> list[Place]:
+        """Return what is open under a name that others can take away."""
+        lock = self._config.lock
+        return [
+            Place("spool", lambda: db.paths, lambda: self._worker.run(db.rebuild)),
+            Place("socket", lambda: (self._config.socket,), self._hub.reopen),
+            Place("lock", lambda: (lock,), lambda: asyncio.to_thread(platform.lock_file, lock)),
+        ]
+
+    async def _on_tampered(self, what: str, count: int) -> None:
+        now_ms, before = self._clock.now_ms(), self._tampered.get(what)
+        self._tampered[what] = Tampering(what, now_ms, count + (before.count if before is not None else 0))
+        await self._recorder.tampered(what, count, self._period(self._account, now_ms), self.releases.version)
 
     def _person(self, account: str) -> Person:
         return self.releases.people.resolve(account, self._identity.device)
@@ -249,12 +283,13 @@ class Agent:
 async def compose(config: Config) -> AsyncIterator[Agent]:
     """Return the parts of the agent of ``config.state``, put together. Raises ConfigurationError."""
     identity, key = load_device(config)
-    clock = Clock(config.clock)
+    vault = open_vault(config)
+    clock = Clock(config.clock, write=vault.write)
     db = Database(config.spool, config.spool_max_bytes, config.spool_reserve_bytes)
     try:
         signer = RequestSigner(identity.device, key, clock.now_ms)
         async with Transport(identity.server, identity.ca, signer) as transport:
-            yield Agent(config, identity, key, db, transport, clock)
+            yield Agent(config, identity, key, db, transport, clock, vault)
     finally:
         db.close()
 

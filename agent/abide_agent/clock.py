@@ -39,8 +39,10 @@ class Clock:
         wall_ms: Callable[[], int] = platform.wall_ms,
         boot_ms: Callable[[], int] = platform.boot_ms,
         boot_id: Callable[[], str] = platform.boot_id,
+        write: Callable[[Path, bytes], None] = write_atomic,
     ) -> None:
         self._path = path
+        self._write = write
         self._wall_ms = wall_ms
         self._boot_ms = boot_ms
         self._boot_id = boot_id()
@@ -66,7 +68,7 @@ class Clock:
         if was_right:
             return
         try:
-            write_atomic(self._path, msgspec.json.encode(self._anchor))
+            self._write(self._path, msgspec.json.encode(self._anchor))
         except OSError as error:
             log.warning("the server's time could not be kept: %s", error)
 

@@ -17,6 +17,7 @@ BACKOFF_MOST_S = 300.0
 SYSTEM_STATE = Path("/var/lib/abide-agent")
 SYSTEM_RUNTIME = Path("/run/abide-agent")
 SYSTEM_SHARED = Path("/usr/local/lib/abide-agent")
+COMPARE_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Config:
     spool_reserve_bytes: int = SPOOL_RESERVE_BYTES
     backoff_first_s: float = BACKOFF_FIRST_S
     backoff_most_s: float = BACKOFF_MOST_S
+    compare_interval_s: float = COMPARE_INTERVAL_S
 
     @property
     def socket(self) -> Path:

@@ -9,12 +9,14 @@ from abide_rules.errors import ConfigurationError
 from abide_rules.files import sync_folder
 from abide_rules.i18n import _
 
+PRIVATE_MODE = 0o700
+
 
 def make_private_dir(path: Path) -> None:
     """Create a directory (0700) with its parents; tighten it when it is there. Raises ConfigurationError."""
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.chmod(0o700)
+        path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_MODE)
+        path.chmod(PRIVATE_MODE)
     except OSError as error:
         raise ConfigurationError(
             _("the state directory {path} cannot be used: {reason}", path=path, reason=error),

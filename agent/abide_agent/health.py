@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from abide_agent.integrity import Tampering
 from abide_rules.wire import BrowserCoverage
 
 TIMEOUT_S = 3
@@ -15,7 +18,10 @@ MAX_SNAPSHOT_BYTES = 1_000_000
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
-    """How the daemon is. A ``…_problem`` is empty when all is well; times are ms of server time, 0 = never."""
+    """How the daemon is. A ``…_problem`` is empty when all is well; times are ms of server time, 0 = never.
+
+    ``tampered`` says what was changed since the start, the latest first.
+    """
 
     agent_version: str
     pid: int
@@ -41,20 +47,34 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     uplink_problem: str
     receipt_ms: int
     browsers: tuple[BrowserCoverage, ...]
+    tampered: tuple[Tampering, ...] = ()
+    guard_problem: str = ""
 
 
 def ask_daemon(path: Path) -> Snapshot | None:
     """Return the running daemon's snapshot, or None when no daemon answers."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(str(path))
-            request = b'{"type":"snapshot"}'
-            connection.sendall(struct.pack("=I", len(request)) + request)
-            (length,) = struct.unpack("=I", _exactly(connection, 4))
-            return msgspec.json.decode(_exactly(connection, min(length, MAX_SNAPSHOT_BYTES)), type=Snapshot)
+            return msgspec.json.decode(_ask(connection, path, b'{"type":"snapshot"}'), type=Snapshot)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+@contextlib.contextmanager
+def announced(path: Path) -> Iterator[None]:
+    """Tell a running daemon that what it guards is changed rightfully until the end of the block."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        with contextlib.suppress(OSError):  # nobody is there who would undo it
+            _ask(connection, path, b'{"type":"changing"}')
+        yield
+
+
+def _ask(connection: socket.socket, path: Path, request: bytes) -> bytes:
+    connection.settimeout(TIMEOUT_S)
+    connection.connect(str(path))
+    connection.sendall(struct.pack("=I", len(request)) + request)
+    (length,) = struct.unpack("=I", _exactly(connection, 4))
+    return _exactly(connection, min(length, MAX_SNAPSHOT_BYTES))
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

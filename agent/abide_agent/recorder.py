@@ -13,7 +13,7 @@ from abide_agent.clock import Clock
 from abide_agent.spool import DAY_MS, NOBODY, Draft, Spool
 from abide_agent.spool_db import SpoolFullError
 from abide_agent.tasks import Worker
-from abide_rules.events import Event, Period
+from abide_rules.events import Event, Evidence, Period
 from abide_rules.people import Person
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,22 @@ class Recorder:
             policy_version=version,
         )
         await self._append([Draft(f"in_force/{account}/{browser}/{version}", event, account)])
+
+    async def tampered(self, detector: str, count: int, period: Period, policy_version: int) -> None:
+        """Record that something the policy rests on was changed ``count`` times (and restored, where that is possible).
+
+        No person stands in it: who did it is not known.
+        """
+        event = self._event(
+            kind="tamper",
+            at=self._clock.now_ms(),
+            surface="desktop",
+            period=period,
+            verdict="inform",
+            policy_version=policy_version,
+            evidence=(Evidence(detector, "strong", count),),
+        )
+        await self._append([Draft("", event)])
 
     async def records(self, limit: int, account: str = "") -> RecordsMessage:
         """Return what was recorded (about one account, and about the device), newest first."""

@@ -18,8 +18,8 @@ from abide_agent.held import Held, Verified, decode_held, encode_held, verify_he
 from abide_agent.identity import Identity
 from abide_agent.tasks import Backoff, wait_for
 from abide_agent.transport import Transport
+from abide_agent.vault import Vault
 from abide_rules.errors import AbideError, BadDataError
-from abide_rules.files import write_atomic
 from abide_rules.i18n import _
 from abide_rules.people import People, decode_people
 from abide_rules.policy import Release, decode_release
@@ -40,9 +40,11 @@ class Releases:
         identity: Identity,
         transport: Transport,
         clock: Clock,
+        vault: Vault,
         changed: Callable[[], Awaitable[None]],
     ) -> None:
         self._config = config
+        self._vault = vault
         self._identity = identity
         self._transport = transport
         self._clock = clock
@@ -153,7 +155,7 @@ class Releases:
         if held is not None:
             self._keep(self._config.people, held)
         else:
-            self._config.people.unlink(missing_ok=True)
+            self._vault.remove(self._config.people)
         self._people = held
         return self.people != before
 
@@ -180,7 +182,7 @@ class Releases:
 
     def _keep(self, path: Path, held: Held) -> None:
         try:
-            write_atomic(path, encode_held(held))
+            self._vault.write(path, encode_held(held))
         except OSError as error:
             log.warning("%s cannot be kept (a restart would fetch it again): %s", path.name, error)
 

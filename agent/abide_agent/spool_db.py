@@ -2,11 +2,16 @@
 
 New events may use ``max_bytes - reserve_bytes`` (SQLite's ``max_page_count``); upkeep may use all of ``max_bytes``. When
 the *disk* is full even a delete fails, so a file of ``reserve_bytes`` lies beside the database and is given up for it.
+
+SQLite goes on in a file that was deleted or replaced, and what it writes there is gone at the end. :meth:`Database.rebuild`
+then copies everything back under the name. The copy is complete before it becomes ``….rebuilt``, and a ``….rebuilt`` is put
+in place at each start, so that a crash in between loses nothing.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from abide_rules.errors import ConfigurationError
-from abide_rules.files import write_atomic
+from abide_rules.files import sync_folder, write_atomic
 from abide_rules.i18n import _
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,7 @@ class Database:
     def __init__(self, path: Path, max_bytes: int, reserve_bytes: int) -> None:
         self._path = path
         self._reserve_path = path.with_name(f"{path.name}.reserve")
+        self._rebuilt_path = path.with_name(f"{path.name}.rebuilt")
         self._max_pages = max_bytes // PAGE_BYTES
         self._event_pages = (max_bytes - reserve_bytes) // PAGE_BYTES
         self._reserve_bytes = reserve_bytes
@@ -66,11 +72,42 @@ class Database:
                 _("the spool {path} cannot be opened: {reason}", path=path, reason=error),
                 advice=_("Free disk space or restore the file; deleting it loses events, and the server will say so."),
             ) from error
+        self._is_open = True
         self._fill_reserve()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The names that must lead to the open files: the database, its write-ahead log and that log's index."""
+        return (self._path, *_logs_of(self._path))
 
     def close(self) -> None:
         """Close the file; everything committed is durable anyway."""
         self._db.close()
+
+    def rebuild(self) -> None:
+        """Write everything that is in the open files under their names again and go on there. Raises OSError."""
+        try:
+            if self._is_open:
+                self._copy()
+                self._is_open = False
+                self._db.close()  # removes the logs by their names, so not after the new ones are there
+            self._db = self._open()
+            self._is_open = True
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from error
+        self._fill_reserve()
+
+    def _copy(self) -> None:
+        copy = self._path.with_name(f"{self._path.name}.copy")
+        copy.unlink(missing_ok=True)
+        copy.touch(mode=0o600)
+        try:
+            self._db.execute("VACUUM INTO ?", (str(copy),))
+            _sync(copy)
+            copy.replace(self._rebuilt_path)
+        finally:
+            copy.unlink(missing_ok=True)
+        sync_folder(self._path.parent)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -112,6 +149,13 @@ class Database:
                 self._db.execute("ROLLBACK")
 
     def _open(self) -> sqlite3.Connection:
+        if self._rebuilt_path.exists():
+            for log_path in _logs_of(self._path):
+                log_path.unlink(missing_ok=True)  # it belongs to another database
+            if self._path.is_dir() and not self._path.is_symlink():
+                self._path.rename(self._path.with_name(f"{self._path.name}.folder"))
+            self._rebuilt_path.replace(self._path)
+            sync_folder(self._path.parent)
         self._path.touch(mode=0o600)
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         for pragma in (
@@ -136,3 +180,15 @@ class Database:
         except OSError as error:
             self._reserve_path.unlink(missing_ok=True)
             log.warning("no disk space for the spool's reserve: %s", error)
+
+
+def _logs_of(path: Path) -> tuple[Path, Path]:
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

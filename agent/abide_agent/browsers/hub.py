@@ -51,6 +51,15 @@ class Hub:
             ) from error
         self._server = await asyncio.start_unix_server(self._connected, sock=listener)
 
+    async def reopen(self) -> None:
+        """Listen on the path again, because the socket's name was taken away; sessions go on. Raises OSError."""
+        if self._server is not None:
+            self._server.close()
+        try:
+            await self.open()
+        except ConfigurationError as error:
+            raise OSError(str(error)) from error
+
     async def close(self) -> None:
         """Hang up on everybody and stop listening."""
         if self._server is not None:

@@ -91,7 +91,11 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Answered by a pong."""
 
 
-UpMessage = Host | SnapshotRequest | Hello | InForce | Observed | RecordsRequest | Ping
+class Changing(msgspec.Struct, frozen=True, tag="changing"):
+    """First frame of a command that is about to change what the agent guards; answered by the same, done when it ends."""
+
+
+UpMessage = Host | SnapshotRequest | Hello | InForce | Observed | RecordsRequest | Ping | Changing
 
 
 class SessionMessage(msgspec.Struct, frozen=True, tag="session"):
@@ -152,7 +156,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 _tag = msgspec.json.Decoder(_Tag)
 _message: msgspec.json.Decoder[UpMessage] = msgspec.json.Decoder(UpMessage)
-_TYPES = {"host", "snapshot", "hello", "in_force", "observed", "records", "ping"}
+_TYPES = {"host", "snapshot", "hello", "in_force", "observed", "records", "ping", "changing"}
 
 
 def decode_message(raw: bytes) -> UpMessage | str:

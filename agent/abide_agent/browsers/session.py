@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
 
+from abide_agent import platform
 from abide_agent.browsers.codec import encode_frame, read_frame
 from abide_agent.browsers.messages import (
+    Changing,
     Hello,
     Host,
     InForce,
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 FIRST_FRAME_TIMEOUT_S = 10
 SEND_TIMEOUT_S = 10
+CHANGE_TIMEOUT_S = 60
 
 
 class Desk(Protocol):
@@ -62,6 +66,9 @@ class Desk(Protocol):
     async def records(self, account: str, limit: int) -> RecordsMessage:
         """Return what was recorded about ``account``, newest first."""
 
+    def changing(self) -> AbstractAsyncContextManager[None]:
+        """Let a program of ours change what is guarded, until the end of the block."""
+
     async def coverage_changed(self) -> None:
         """Take note that a browser came, went, or enforces another version."""
 
@@ -87,6 +94,8 @@ class Session:
         match decode_message(first):
             case SnapshotRequest():
                 await self._send(encode_frame(await self._desk.snapshot(self.account)))
+            case Changing():
+                await self._let_change()
             case Host(origin=origin) if origin in origins(bundle()):
                 while (raw := await read_frame(self._reader)) is not None:
                     await self._answer(_lenient(raw))
@@ -139,6 +148,15 @@ class Session:
         await self._desk.prepare(self.account)
         await self.push()
         await self._desk.coverage_changed()
+
+    async def _let_change(self) -> None:
+        """Let the peer change what is guarded until it hangs up, but not for ever."""
+        if platform.peer_uid(self._writer.get_extra_info("socket")) not in (platform.user_id(), 0):
+            raise SignatureError("another user may not change what is guarded")
+        async with self._desk.changing():
+            await self._send(encode_frame(Changing()))
+            async with asyncio.timeout(CHANGE_TIMEOUT_S):
+                await self._reader.read()
 
     async def _send(self, frame: bytes) -> None:
         self._writer.write(frame)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, installer_of
+from abide_agent.health import announced
 from abide_rules.errors import ConfigurationError
 from abide_rules.i18n import _
 
@@ -31,10 +32,11 @@ def register(app: typer.Typer) -> None:
 
         if bool(token) == (token_file is not None):
             raise typer.BadParameter(_("give either a token or --token-file"))
-        config = config_of(state, system)
-        identity = asyncio.run(enrol(config, parse_token(_read(token, token_file)), again=again))
-        if config.system and (installer := installer_of(config)).is_installed:
-            installer.install(None, replace=False)  # The policies name the server.
+        config, given = config_of(state, system), parse_token(_read(token, token_file))
+        with announced(config.socket):
+            identity = asyncio.run(enrol(config, given, again=again))
+            if config.system and (installer := installer_of(config)).is_installed:
+                installer.install(None, replace=False)  # The policies name the server.
         answer(
             {"ok": True, "device": identity.device, "server": identity.server, "group": identity.group},
             _("Enrolled as {device} with {server}.", device=identity.device, server=identity.server),

@@ -10,6 +10,7 @@ import typer
 
 from abide_agent.browsers.policies import Choices
 from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, describe, installer_of
+from abide_agent.health import announced
 from abide_rules.i18n import _
 
 BrowserDirOption = Annotated[
@@ -44,7 +45,8 @@ def register(app: typer.Typer) -> None:
         ):
             raise typer.BadParameter(_("these options do not go together"))
         choices = Choices(allow_private_windows, only_system_hosts)
-        done = installer_of(config).install(browser_dir, replace=replace, choices=choices)
+        with announced(config.socket):
+            done = installer_of(config).install(browser_dir, replace=replace, choices=choices)
         text = describe(done)
         ok = all(outcome.action != "failed" for outcome in done)
         answer({"ok": ok, "done": msgspec.to_builtins(done)}, text, as_json=as_json)

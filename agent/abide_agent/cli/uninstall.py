@@ -7,6 +7,7 @@ import typer
 
 from abide_agent.cli.install import BrowserDirOption
 from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, describe, installer_of
+from abide_agent.health import announced
 from abide_rules.i18n import _
 
 
@@ -21,6 +22,8 @@ def register(app: typer.Typer) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Remove what install wrote."""
-        done = installer_of(config_of(state, system)).uninstall(browser_dir)
+        config = config_of(state, system)
+        with announced(config.socket):
+            done = installer_of(config).uninstall(browser_dir)
         text = describe(done) or _("Nothing is installed.")
         answer({"ok": True, "done": msgspec.to_builtins(done)}, text, as_json=as_json)
