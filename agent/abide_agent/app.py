@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,16 +32,18 @@ from abide_agent.spool import Counts, Spool
 from abide_agent.spool_db import Database, SpoolFullError
 from abide_agent.stream import Stream
 from abide_agent.tasks import Backoff, Tasks, Worker
+from abide_agent.timekeeper import Timekeeper
 from abide_agent.transport import Transport
 from abide_agent.uplink import Uplink
 from abide_agent.vault import Vault
-from abide_rules.events import Period
+from abide_rules.events import Evidence, Period
 from abide_rules.people import Person
 from abide_rules.wire import Coverage
 
 log = logging.getLogger(__name__)
 
 UPKEEP_INTERVAL_S = 600
+HARMLESS = ("clock:corrected", "clock:zone")
 
 
 class Agent:
@@ -86,6 +89,7 @@ class Agent:
         self._guard = Guard(
             vault, self._opened(db), Installation(config, vault).take_over, self._on_tampered, config.compare_interval_s
         )
+        self._timekeeper = Timekeeper(clock, self._on_tampered, self._on_time_moved, config.clock_interval_s)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until :meth:`stop`. Raises what ended the daemon, if it was an error."""
@@ -96,6 +100,7 @@ class Agent:
         self._tasks.start("stream", self._stream.run())
         self._tasks.start("uplink", self._uplink.run())
         self._tasks.start("upkeep", self._upkeep())
+        self._tasks.start("timekeeper", self._timekeeper.run())
         self._guard.start(self._crashed)
         ready()
         try:
@@ -137,6 +142,10 @@ class Agent:
     def introduction(self) -> SessionMessage:
         """Return who signs the plans."""
         return SessionMessage(self._identity.device, self._key.public_key().public_bytes_raw())
+
+    def now_ms(self) -> int:
+        """Return what time it is by the server's clock."""
+        return self._clock.now_ms()
 
     async def prepare(self, account: str) -> None:
         """Make the plan of ``account``, unless it is there."""
@@ -228,10 +237,17 @@ class Agent:
             Place("lock", lambda: (lock,), lambda: asyncio.to_thread(platform.lock_file, lock)),
         ]
 
+    async def _on_time_moved(self) -> None:
+        """Tell the browsers, and give them a plan whose timeline covers what is now."""
+        await self._hub.send_time()
+        await self._recompile()
+
     async def _on_tampered(self, what: str, count: int) -> None:
         now_ms, before = self._clock.now_ms(), self._tampered.get(what)
         self._tampered[what] = Tampering(what, now_ms, count + (before.count if before is not None else 0))
-        await self._recorder.tampered(what, count, self._period(self._account, now_ms), self.releases.version)
+        strength: Literal["strong", "weak"] = "weak" if what in HARMLESS else "strong"
+        period = self._period(self._account, now_ms)
+        await self._recorder.tampered(Evidence(what, strength, count), period, self.releases.version)
 
     def _person(self, account: str) -> Person:
         return self.releases.people.resolve(account, self._identity.device)

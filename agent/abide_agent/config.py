@@ -18,11 +18,12 @@ SYSTEM_STATE = Path("/var/lib/abide-agent")
 SYSTEM_RUNTIME = Path("/run/abide-agent")
 SYSTEM_SHARED = Path("/usr/local/lib/abide-agent")
 COMPARE_INTERVAL_S = 60.0
+CLOCK_INTERVAL_S = 0.0
 
 
 @dataclass(frozen=True)
 class Config:
-    """Where the agent keeps its state, and its intervals (seconds) and bounds (bytes, days).
+    """Where the agent keeps its state, and its intervals (seconds, 0 = as fits the system) and bounds (bytes, days).
 
     ``system``: one daemon of root's for all accounts. Then the socket lies in ``runtime``, and what every account's
     browsers must read in ``shared``.
@@ -41,6 +42,7 @@ class Config:
     backoff_first_s: float = BACKOFF_FIRST_S
     backoff_most_s: float = BACKOFF_MOST_S
     compare_interval_s: float = COMPARE_INTERVAL_S
+    clock_interval_s: float = CLOCK_INTERVAL_S
 
     @property
     def socket(self) -> Path:

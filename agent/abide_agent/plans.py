@@ -67,7 +67,7 @@ class Plans:
         return True
 
     def _is_outdated(self, plan: Compiled | None, version: int, now_ms: int) -> bool:
-        return plan is None or plan.version != version or now_ms - plan.compiled_ms > self._too_old_ms
+        return plan is None or plan.version != version or not 0 <= now_ms - plan.compiled_ms <= self._too_old_ms
 
 
 async def compile_signed(release: Release, person: Person, now_ms: int, key: Ed25519PrivateKey) -> Compiled:

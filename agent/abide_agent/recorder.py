@@ -57,10 +57,11 @@ class Recorder:
         )
         await self._append([Draft(f"in_force/{account}/{browser}/{version}", event, account)])
 
-    async def tampered(self, detector: str, count: int, period: Period, policy_version: int) -> None:
-        """Record that something the policy rests on was changed ``count`` times (and restored, where that is possible).
+    async def tampered(self, found: Evidence, period: Period, policy_version: int) -> None:
+        """Record that something the policy rests on was changed (and restored, where that is possible).
 
-        No person stands in it: who did it is not known.
+        ``count`` of the evidence is how often, or for clocks by how many minutes. No person stands in it: who did it is
+        not known.
         """
         event = self._event(
             kind="tamper",
@@ -69,7 +70,7 @@ class Recorder:
             period=period,
             verdict="inform",
             policy_version=policy_version,
-            evidence=(Evidence(detector, "strong", count),),
+            evidence=(found,),
         )
         await self._append([Draft("", event)])
 

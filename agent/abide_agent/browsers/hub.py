@@ -82,9 +82,17 @@ class Hub:
         """Send plan and status to every browser that does not have them yet; a broken one only loses its session."""
         await asyncio.gather(*(self._push_to(session) for session in tuple(self._sessions)))
 
+    async def send_time(self) -> None:
+        """Say to every browser what time it is."""
+        await asyncio.gather(*(self._send_time_to(session) for session in tuple(self._sessions)))
+
     async def _push_to(self, session: Session) -> None:
         with _broken_is_closed(session):
             await session.push()
+
+    async def _send_time_to(self, session: Session) -> None:
+        with _broken_is_closed(session):
+            await session.send_time()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection: socket.socket = writer.get_extra_info("socket")

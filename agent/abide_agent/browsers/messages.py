@@ -105,6 +105,12 @@ class SessionMessage(msgspec.Struct, frozen=True, tag="session"):
     public_key: bytes
 
 
+class TimeMessage(msgspec.Struct, frozen=True, tag="time"):
+    """What time it is by the server's clock, as the agent knows it; sent again whenever a clock was set."""
+
+    now: int
+
+
 class PlanMessage(msgspec.Struct, frozen=True, tag="plan"):
     """A signed plan."""
 
@@ -147,7 +153,9 @@ class RecordsMessage(msgspec.Struct, frozen=True, tag="records"):
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
-    """Answer to a ping."""
+    """Answer to a ping; ``now`` as in :class:`TimeMessage`."""
+
+    now: int
 
 
 class _Tag(msgspec.Struct, frozen=True):

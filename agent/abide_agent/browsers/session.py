@@ -25,6 +25,7 @@ from abide_agent.browsers.messages import (
     SnapshotRequest,
     StatusMessage,
     StoredMessage,
+    TimeMessage,
     UpMessage,
     decode_message,
 )
@@ -44,6 +45,9 @@ class Desk(Protocol):
 
     def introduction(self) -> SessionMessage:
         """Return who signs the plans."""
+
+    def now_ms(self) -> int:
+        """Return what time it is by the server's clock."""
 
     async def prepare(self, account: str) -> None:
         """Make the plan of ``account``, unless it is there."""
@@ -117,6 +121,11 @@ class Session:
             self._last_status = status
             await self._send(encode_frame(status))
 
+    async def send_time(self) -> None:
+        """Say what time it is."""
+        if self.coverage is not None:
+            await self._send(encode_frame(TimeMessage(self._desk.now_ms())))
+
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
@@ -126,7 +135,7 @@ class Session:
             case Hello():
                 await self._hello(message)
             case Ping():
-                await self._send(encode_frame(Pong()))
+                await self._send(encode_frame(Pong(self._desk.now_ms())))
             case Observed(observations=observations) if self.coverage is not None:
                 ids = await self._desk.record(self.account, self.coverage.browser, observations)
                 await self._send(encode_frame(StoredMessage(ids)))
@@ -145,6 +154,7 @@ class Session:
         )
         self._last_plan, self._last_status = b"", None
         await self._send(encode_frame(self._desk.introduction()))
+        await self.send_time()
         await self._desk.prepare(self.account)
         await self.push()
         await self._desk.coverage_changed()

@@ -22,18 +22,12 @@ from abide_agent.platform.macos import macos, macos_system
 from abide_agent.platform.windows import windows, windows_system
 
 __all__ = [
-    "Layout",
-    "account",
-    "account_of",
-    "boot_id",
-    "boot_ms",
-    "current",
-    "lock_file",
-    "peer_uid",
-    "system",
-    "user_id",
-    "wall_ms",
-]
+    "Layout", "account", "account_of", "boot_id", "boot_ms", "clock_set_handle", "close_handle", "current", "lock_file",
+    "peer_uid", "system", "user_id", "wall_ms", "was_clock_set", "zone",
+]  # fmt: skip
+
+JANUARY_2026_S = 1_767_225_600
+MONTH_S = 30 * 86_400
 
 
 def current() -> Layout:
@@ -90,6 +84,37 @@ def boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return str(uuid.uuid4())
+
+
+def zone() -> tuple[int, ...]:
+    """Return the laptop's offsets from UTC (seconds east) in each month of 2026.
+
+    They tell zones apart and are the same in summer and winter. A new setting of the system counts at once.
+    """
+    if hasattr(time, "tzset"):
+        time.tzset()
+    return tuple(time.localtime(JANUARY_2026_S + n * MONTH_S).tm_gmtoff for n in range(12))
+
+
+def clock_set_handle() -> int | None:
+    """Return a descriptor that becomes readable whenever the clock is set, or None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    from abide_agent.platform import clockset
+
+    return clockset.open_timer()
+
+
+def was_clock_set(handle: int) -> bool:
+    """Say, once, whether the clock was set since the last call."""
+    from abide_agent.platform import clockset
+
+    return clockset.was_set(handle)
+
+
+def close_handle(handle: int) -> None:
+    """Close what :func:`clock_set_handle` opened."""
+    os.close(handle)
 
 
 def user_id() -> int:
