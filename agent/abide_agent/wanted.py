@@ -46,7 +46,10 @@ def wanted(config: Config, layout: Layout, told: Told) -> tuple[Wanted, ...]:
             kind = "update" if path == config.update_manifest else "policy"
             files.append(Wanted(path, data, kind, 0o644, is_ours=path not in shared_by_all))
     files.append(_service(config, layout, tuple(dict.fromkeys(str(file.path.parent) for file in files))))
-    return tuple({file.path: file for file in files}.values())
+    unique: dict[Path, Wanted] = {}
+    for file in files:
+        unique.setdefault(file.path, file)  # Brave looks for manifests where Chromium does.
+    return tuple(unique.values())
 
 
 def told_of(config: Config) -> Told:
@@ -103,7 +106,9 @@ def _service(config: Config, layout: Layout, writable: Sequence[str]) -> Wanted:
     folder = os.environ.get("ABIDE_EXTENSION_DIR", "")
     text = layout.service.template.format(
         command=shlex.join(_command(config, "run")),
-        writable=" ".join(shlex.quote(path) for path in writable),
+        writable=" ".join(
+            shlex.quote(f"-{path}") for path in writable
+        ),  # "-": one that is gone keeps nothing from starting
         environment=f"Environment=ABIDE_EXTENSION_DIR={shlex.quote(folder)}\n" if folder else "",
     )
     return Wanted(layout.service.path, text.encode(), layout.service.kind, 0o644)

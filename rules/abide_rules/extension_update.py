@@ -8,16 +8,31 @@ import msgspec
 
 UPDATE_MANIFEST = "update.xml"
 UPDATE_LIST = "updates.json"
+LATEST_XPI = "abide.xpi"
 
 
-def update_manifest(extension: str, version: str, codebase: str) -> bytes:
-    """Return what Chromium reads at ``update_url`` (Omaha response, protocol 2.0)."""
-    check = f"<updatecheck codebase={quoteattr(codebase)} version={quoteattr(version)}/>" if version else _NOTHING
+def update_manifest(*apps: str) -> bytes:
+    """Return what Chromium reads at ``update_url`` (Omaha response, protocol 2.0): one entry an extension."""
     return (
         "<?xml version='1.0' encoding='UTF-8'?>\n"
-        "<gupdate xmlns='http://www.google.com/update2/response' protocol='2.0'>"
-        f"<app appid={quoteattr(extension)}>{check}</app></gupdate>\n"
+        "<gupdate xmlns='http://www.google.com/update2/response' protocol='2.0'>" + "".join(apps) + "</gupdate>\n"
     ).encode()
+
+
+def offered(extension: str, version: str, codebase: str) -> str:
+    """Return the entry of an extension that can be had."""
+    check = f"<updatecheck codebase={quoteattr(codebase)} version={quoteattr(version)} status='ok'/>"
+    return f"<app appid={quoteattr(extension)} status='ok'>{check}</app>"
+
+
+def nothing_newer(extension: str) -> str:
+    """Return the entry of an extension of which the browser has the newest version."""
+    return f"<app appid={quoteattr(extension)} status='ok'><updatecheck status='noupdate'/></app>"
+
+
+def unknown(extension: str) -> str:
+    """Return the entry of an extension that is not ours."""
+    return f"<app appid={quoteattr(extension)} status='error-unknownApplication'/>"
 
 
 def update_list(extension: str, version: str, link: str, sha256: str) -> bytes:
@@ -26,4 +41,7 @@ def update_list(extension: str, version: str, link: str, sha256: str) -> bytes:
     return msgspec.json.encode({"addons": {extension: {"updates": [update]}}})
 
 
-_NOTHING = "<updatecheck status='noupdate'/>"
+def version_number(version: str) -> tuple[int, ...]:
+    """Return a manifest's version so that it compares as browsers do: numbers, missing ones are 0."""
+    parts = [int(part) for part in version.split(".") if part.isascii() and part.isdigit() and len(part) <= 5]
+    return (*parts[:4], *(0,) * (4 - len(parts)))

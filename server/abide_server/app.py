@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from abide_rules.wire import ENROLL_PATH, EVENTS_PATH, MAX_BATCH_BYTES, STREAM_PATH, TUF_METADATA_PATH, TUF_TARGETS_PATH
+from abide_rules.wire import (
+    ENROLL_PATH,
+    EVENTS_PATH,
+    EXTENSION_PATH,
+    MAX_BATCH_BYTES,
+    STREAM_PATH,
+    TUF_METADATA_PATH,
+    TUF_TARGETS_PATH,
+)
 from abide_server.background import run_background
 from abide_server.clock import Clock
 from abide_server.config import ServerConfig
@@ -24,7 +32,7 @@ from abide_server.context import (
     STORE,
 )
 from abide_server.devicekeys import DeviceKeys
-from abide_server.handlers import console, enroll, events, health, stream, tuf
+from abide_server.handlers import console, enroll, events, extension, health, stream, tuf
 from abide_server.keys import load_key
 from abide_server.metrics import Metrics
 from abide_server.middleware.errors import problems
@@ -63,6 +71,7 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get(STREAM_PATH, stream.stream)
     router.add_get(TUF_METADATA_PATH + "{name}", tuf.get_metadata)
     router.add_get(TUF_TARGETS_PATH + "{path:.+}", tuf.get_target)
+    router.add_get(EXTENSION_PATH + "{name}", extension.get_extension)
     router.add_get("/healthz", health.healthz)
     router.add_get("/readyz", health.readyz)
     router.add_get("/metrics", health.metrics)

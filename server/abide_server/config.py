@@ -49,6 +49,11 @@ class DataDir(msgspec.Struct, frozen=True):
         return self.root / "tls"
 
     @property
+    def extension(self) -> Path:
+        """The packages of the browser extension that are published, and which is the newest."""
+        return self.root / "extension"
+
+    @property
     def publish_lock(self) -> Path:
         """Held by whoever changes the update repository."""
         return self.root / "publish.lock"

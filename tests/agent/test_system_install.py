@@ -102,6 +102,7 @@ def test_what_is_written_is_what_is_wanted_and_writing_it_again_changes_nothing(
 ) -> None:
     Installer(system, layout).install(None, replace=False, choices=Choices(private_windows=True))
     list_of_files = wanted(system, layout, told_of(system))
+    assert [file.kind for file in list_of_files][:3] == ["wrapper", "chromium", "chrome"]
     assert {file.path: file.data for file in list_of_files} == {
         file.path: file.path.read_bytes() for file in list_of_files
     }
@@ -221,7 +222,7 @@ def test_the_unit_may_write_where_it_guards_and_nowhere_else(
     unit = (root / "etc/systemd/system/abide-agent.service").read_text()
     (line,) = (line for line in unit.splitlines() if line.startswith("ReadWritePaths="))
     written = {file.path.parent for file in wanted(system, layout, told_of(system)) if file.kind != "systemd"}
-    assert set(line.removeprefix("ReadWritePaths=").split()) == {str(path) for path in written}
+    assert set(line.removeprefix("ReadWritePaths=").split()) == {f"-{path}" for path in written}
     assert all(path.is_dir() for path in written)
     assert "run --system\n" in unit
     assert f"Environment=ABIDE_EXTENSION_DIR={packed.crx.parent if packed.crx else ''}\n" in unit

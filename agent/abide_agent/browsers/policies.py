@@ -10,7 +10,7 @@ import msgspec
 from abide_agent.bundle import Bundle
 from abide_agent.platform.base import Browser
 from abide_rules.browser_policy import Wish, as_text, chromium_policy, firefox_policy
-from abide_rules.extension_update import UPDATE_MANIFEST, update_manifest
+from abide_rules.extension_update import LATEST_XPI, UPDATE_MANIFEST, offered, update_manifest
 from abide_rules.wire import EXTENSION_PATH
 
 
@@ -48,7 +48,7 @@ def policy_files(browsers: Iterable[Browser], told: Told, update_file: Path) -> 
     }
     if told.bundle.crx is not None:
         known = told.bundle
-        files[update_file] = update_manifest(known.chromium_id, known.version, told.bundle.crx.as_uri())
+        files[update_file] = update_manifest(offered(known.chromium_id, known.version, told.bundle.crx.as_uri()))
     return files
 
 
@@ -76,4 +76,4 @@ def _chromium_source(told: Told, update_file: Path) -> str:
 def _firefox_source(told: Told) -> str:
     if told.bundle.xpi is not None:
         return told.bundle.xpi.as_uri()
-    return told.server and told.server + EXTENSION_PATH + "abide.xpi"
+    return told.server and told.server + EXTENSION_PATH + LATEST_XPI

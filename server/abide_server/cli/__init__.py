@@ -7,7 +7,7 @@ from typing import Any
 
 from abide_rules.cli.output import run
 from abide_rules.i18n import _
-from abide_server.cli import devices, export, init, people, publish, rollback, serve, status, token
+from abide_server.cli import devices, export, extension, init, people, publish, rollback, serve, status, token
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
         publish.publish: _("Check a policy, sign it as the next release, and wake all agents."),
         rollback.rollback: _("Publish the policy of an earlier release again; version numbers only ever grow."),
         people.people: _("Check a people file, sign it, and wake all agents."),
+        extension.extension: _("Publish the packed browser extension, and print the policies that install it."),
         export.export: _("Write all devices, batches and receipts; check the file with: abide-policy verify FILE."),
         status.status: _("Show releases, keys, expiry dates, devices and which release is in force on each."),
     }
