@@ -8,7 +8,7 @@
 import { parseStop } from "./js/address.js";
 import { checkAgent, connect, flush, records, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
-import { alarms, runtime, storage, tabs, webNavigation } from "./js/browser.js";
+import { alarms, askForUpdate, runtime, storage, tabs, webNavigation } from "./js/browser.js";
 import { enforce, judgeVisit, setPasses } from "./js/enforce.js";
 import { PlanError } from "./js/envelope.js";
 import { judge, pageFor } from "./js/judge.js";
@@ -18,11 +18,13 @@ import { forgetStop, recordNotice, recordVisit } from "./js/record.js";
 import { currentPlan, exclusive, session, setLocal, setSession } from "./js/state.js";
 
 const TICK_ALARM = "tick";
+const UPDATE_ALARM = "update";
 const WEB = { url: [{ schemes: ["http", "https"] }] };
 const hooks = { plan: obey, refused };
 
 runtime.onInstalled.addListener(() => void start());
 runtime.onStartup.addListener(() => void start());
+runtime.onUpdateAvailable.addListener(() => runtime.reload());
 alarms.onAlarm.addListener(({ name }) => void wake(name));
 webNavigation.onBeforeNavigate.addListener((details) => void visit(details, "before"), WEB);
 webNavigation.onCommitted.addListener((details) => void visit(details, "after"), WEB);
@@ -39,6 +41,7 @@ storage.onChanged.addListener((_changes, area) => {
 });
 
 void alarms.create(TICK_ALARM, { periodInMinutes: 1 });
+void alarms.get(UPDATE_ALARM).then((set) => void (set ?? alarms.create(UPDATE_ALARM, { periodInMinutes: 60 })));
 void exclusive(() => enforce());
 void connect(hooks);
 
@@ -53,6 +56,7 @@ async function wake(alarm) {
   await exclusive(() => enforce());
   await flush();
   if (alarm === TICK_ALARM) await checkAgent(hooks);
+  if (alarm === UPDATE_ALARM) await askForUpdate();
 }
 
 /**

@@ -31,8 +31,11 @@ class Config:
 
     state: Path
     system: bool = False
-    runtime: Path = SYSTEM_RUNTIME
-    shared: Path = SYSTEM_SHARED
+    """Whether the daemon serves every account of the laptop (it then runs as root)."""
+    runtime: Path | None = None
+    """Where the socket lies, when not with the state: a directory that every account may enter."""
+    shared: Path | None = None
+    """Where files lie that every account's browsers must read, when not with the state."""
     refresh_interval_s: float = REFRESH_INTERVAL_S
     stale_after_s: float = STALE_AFTER_S
     recompile_after_s: float = RECOMPILE_AFTER_S
@@ -47,7 +50,7 @@ class Config:
     @property
     def socket(self) -> Path:
         """The Unix socket that native hosts, ``status`` and ``doctor`` connect to."""
-        return (self.runtime if self.system else self.state) / "agent.sock"
+        return (self.runtime or self.state) / "agent.sock"
 
     @property
     def lock(self) -> Path:
@@ -97,12 +100,12 @@ class Config:
     @property
     def wrapper(self) -> Path:
         """The script that browsers start as native host."""
-        return (self.shared if self.system else self.state) / "native-host"
+        return (self.shared or self.state) / "native-host"
 
     @property
     def update_manifest(self) -> Path:
         """What Chromium reads to find the extension that was installed with the agent."""
-        return self.shared / "update.xml"
+        return (self.shared or self.state) / "update.xml"
 
     @property
     def choices(self) -> Path:

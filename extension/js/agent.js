@@ -7,7 +7,7 @@
  *   refused: (error: unknown) => Promise<unknown> }} Hooks  what the background does with news
  */
 
-import { connectAgent, describe, lastError } from "./browser.js";
+import { askForUpdate, connectAgent, describe, lastError } from "./browser.js";
 import { pinKey } from "./plan.js";
 import { currentPlan, exclusive, local, session, setLocal, setSession } from "./state.js";
 
@@ -150,6 +150,7 @@ async function welcome(offered, hooks) {
   pause = FIRST_PAUSE_MS;
   await exclusive(() => status({ port: true, since: Date.now() }));
   await flush();
+  void askForUpdate(); // An agent that was just installed may have brought a newer extension.
   const plan = await currentPlan().catch(() => null);
   const in_force = await local("in_force");
   return report(in_force?.policy_version === plan?.policy_version ? in_force : null);

@@ -62,13 +62,25 @@ export async function managed() {
   }
 }
 
+/** Whether a browser policy installed this extension, so that managed configuration is to be expected. */
+export async function isForced() {
+  const { installType, mayDisable } = await api.management.getSelf();
+  return installType === "admin" || !mayDisable; // Firefox calls it "normal", but takes the switch away.
+}
+
+/** Ask for a newer version of this extension (Chromium; Firefox asks by itself). The answer comes as onUpdateAvailable. */
+export async function askForUpdate() {
+  await runtime.requestUpdateCheck?.().catch(() => null);
+}
+
 /** What to tell the agent about this browser. */
 export async function describe() {
-  const { version } = runtime.getManifest();
+  const { version: extension_version } = runtime.getManifest();
+  const common = { extension_version, forced: await isForced() };
   const info = await /** @type {any} */ (runtime).getBrowserInfo?.();
-  if (info) return { browser: info.name.toLowerCase(), browser_version: info.version, extension_version: version };
+  if (info) return { browser: info.name.toLowerCase(), browser_version: info.version, ...common };
   const brand = brands().find(({ brand: name }) => KNOWN.has(name)) ?? { brand: "Chromium", version: "" };
-  return { browser: KNOWN.get(brand.brand) ?? "chromium", browser_version: brand.version, extension_version: version };
+  return { browser: KNOWN.get(brand.brand) ?? "chromium", browser_version: brand.version, ...common };
 }
 
 const KNOWN = new Map([

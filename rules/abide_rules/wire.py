@@ -150,12 +150,13 @@ class InForce(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="in_f
 
 
 class BrowserCoverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One extension that is connected to the agent."""
+    """One extension that is connected to the agent; ``forced``: the person cannot remove it."""
 
     browser: str
     browser_version: str
     extension_version: str
     policy_version: int
+    forced: bool = False
 
 
 class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="coverage"):

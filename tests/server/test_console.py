@@ -28,11 +28,11 @@ async def _publish(house: House, note: str = "") -> int:
     return await publish_policy(house.store, house.repository, policy().encode(), "policy.yaml", act)
 
 
-async def _browser(house: House, version: int) -> Any:
+async def _browser(house: House, version: int, *, forced: bool = False) -> Any:
     laptop = await house.laptop()
     socket = await laptop.stream()
     await socket.receive_json(timeout=5)
-    browsers = (BrowserCoverage("chromium", "140", "0.1.0", version),)
+    browsers = (BrowserCoverage("chromium", "140", "0.1.0", version, forced),)
     for message in (Coverage(browsers, stale=False, spooled=0), InForce(version, "chromium", NOW)):
         await socket.send_str(msgspec.json.encode(message).decode())
     return laptop, socket
@@ -51,6 +51,16 @@ async def test_the_page_shows_devices_releases_and_events(house: House) -> None:
     assert "first" in page
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize(
+    ("forced", "text"), [(True, "installed by browser policy"), (False, "can be removed by the person")]
+)
+async def test_the_page_says_whether_a_person_can_remove_the_extension(house: House, forced: bool, text: str) -> None:
+    await _publish(house)
+    await _browser(house, 1, forced=forced)
+    assert text in await _wait_for(house, text)
+    assert [row.forced for row in await house.store.in_force() if row.browser] == [forced]
 
 
 async def _wait_for(house: House, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_migrating_twice_changes_nothing(path: Path) -> None:
     before = path.read_bytes()
     migrate(path)
     assert path.read_bytes() == before
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute("ALTER TABLE in_force DROP COLUMN forced")
+        old.execute("UPDATE alembic_version SET version_num = '0001'")
+        old.execute("INSERT INTO in_force VALUES ('d', 'chromium', 3, 1, 2, 1, '140', '0.1.0')")
+    migrate(path)
+    with closing(sqlite3.connect(path)) as new:
+        assert new.execute("SELECT device, version, forced FROM in_force").fetchall() == [("d", 3, 0)]
 
 
 def test_without_a_database_there_is_no_store(tmp_path: Path) -> None:

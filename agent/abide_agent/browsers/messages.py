@@ -34,13 +34,17 @@ class SnapshotRequest(msgspec.Struct, frozen=True, tag="snapshot"):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """First message of an extension; ``policy_version`` is what it enforces now (0 = nothing)."""
+    """First message of an extension; ``policy_version`` is what it enforces now (0 = nothing).
+
+    ``forced``: a browser policy installed it, so that the person cannot remove it.
+    """
 
     v: Literal[1]
     browser: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
     browser_version: Name
     extension_version: Name
     policy_version: Version
+    forced: bool = False
 
 
 class InForce(msgspec.Struct, frozen=True, tag="in_force"):

@@ -150,7 +150,7 @@ class Session:
 
     async def _hello(self, hello: Hello) -> None:
         self.coverage = BrowserCoverage(
-            hello.browser, hello.browser_version, hello.extension_version, hello.policy_version
+            hello.browser, hello.browser_version, hello.extension_version, hello.policy_version, hello.forced
         )
         self._last_plan, self._last_status = b"", None
         await self._send(encode_frame(self._desk.introduction()))

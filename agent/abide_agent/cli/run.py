@@ -46,7 +46,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _make_runtime(config: Config) -> None:
     """Make the folder of the system's socket, which every account may enter; systemd did so already. Raises OSError."""
-    if config.system:
+    if config.runtime is not None:
         config.runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 

@@ -9,6 +9,7 @@ from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer
 from abide_agent.health import Snapshot, ask_daemon
 from abide_agent.identity import load_identity
 from abide_rules.i18n import _
+from abide_rules.wire import BrowserCoverage
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +43,12 @@ def _text(s: Snapshot) -> str:
         (_("Server"), s.server + ("" if s.connected else f" ({s.connection_problem})")),
         (_("Policy"), version + (f" ({stale})" if s.stale else "")),
         (_("Events that wait"), f"{s.spooled}" + (f" ({s.uplink_problem})" if s.uplink_problem else "")),
-        *((_("Browser"), f"{b.browser} {b.browser_version}: {b.policy_version}") for b in s.browsers),
+        *((_("Browser"), _browser(b)) for b in s.browsers),
     ]
     problems = [p for p in (s.policy_problem, s.people_problem, s.plan_problem) if p]
     return "\n".join([f"{name}: {value}" for name, value in lines] + problems)
+
+
+def _browser(b: BrowserCoverage) -> str:
+    how = _("installed by browser policy") if b.forced else _("can be removed by the person")
+    return f"{b.browser} {b.browser_version}: {b.policy_version} ({how})"

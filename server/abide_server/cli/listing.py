@@ -26,7 +26,13 @@ async def list_devices(store: Store) -> list[dict[str, Any]]:
             "spooled": device.spooled,
             "last_seq": device.next_seq - 1,
             "in_force": [
-                {"browser": row.browser, "version": row.version, "since": row.since, "guarded": row.guarded}
+                {
+                    "browser": row.browser,
+                    "version": row.version,
+                    "since": row.since,
+                    "guarded": row.guarded,
+                    "forced": row.forced,
+                }
                 for row in rows
                 if row.device == device.device
             ],

@@ -23,6 +23,7 @@ class BrowserLine(msgspec.Struct, frozen=True):
     since: str
     is_behind: bool
     guarded: bool
+    forced: bool
 
 
 class DeviceLine(msgspec.Struct, frozen=True):
@@ -101,7 +102,9 @@ def make_view(
 def _device(device: Device, rows: list[InForceRow], newest: int, connected: frozenset[str]) -> DeviceLine:
     online = device.device in connected
     browsers = tuple(
-        BrowserLine(row.browser, row.version, as_text(row.since), row.version < newest, row.guarded and online)
+        BrowserLine(
+            row.browser, row.version, as_text(row.since), row.version < newest, row.guarded and online, row.forced
+        )
         for row in rows
     )
     return DeviceLine(

@@ -131,7 +131,10 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class InForceRow(msgspec.Struct, frozen=True):
-    """Which release a browser enforces (empty ``browser``: the agent holds it), and since when."""
+    """Which release a browser enforces (empty ``browser``: the agent holds it), and since when.
+
+    ``forced``: a browser policy installed the extension there.
+    """
 
     device: str
     browser: str
@@ -141,6 +144,7 @@ class InForceRow(msgspec.Struct, frozen=True):
     guarded: bool
     browser_version: str
     extension_version: str
+    forced: bool = False
 
 
 class Store(Protocol):

@@ -9,7 +9,7 @@ from abide_server.store.base import Act, InForceRow, Release
 from abide_server.store.enrolment import add_act
 
 _RELEASE = "version, made, actor, note, name, source, published, timestamp_version"
-_IN_FORCE = "device, browser, version, since, seen, guarded, browser_version, extension_version"
+_IN_FORCE = "device, browser, version, since, seen, guarded, browser_version, extension_version, forced"
 
 
 def add_release(db: sqlite3.Connection, release: Release) -> None:
@@ -73,11 +73,15 @@ def set_coverage(
     """Note which browsers are guarded now; a browser that is not listed keeps its row, but not its guard."""
     db.execute("UPDATE in_force SET guarded = 0 WHERE device = ? AND browser <> ''", (device,))
     db.executemany(
-        "INSERT INTO in_force (device, browser, version, since, seen, guarded, browser_version, extension_version)"
-        " VALUES (?, ?, ?, ?, ?, 1, ?, ?)"
+        "INSERT INTO in_force (device, browser, version, since, seen, guarded, browser_version, extension_version, forced)"
+        " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)"
         " ON CONFLICT (device, browser) DO UPDATE SET seen = excluded.seen, guarded = 1,"
-        " browser_version = excluded.browser_version, extension_version = excluded.extension_version",
-        [(device, b.browser, b.policy_version, now, now, b.browser_version, b.extension_version) for b in browsers],
+        " browser_version = excluded.browser_version, extension_version = excluded.extension_version,"
+        " forced = excluded.forced",
+        [
+            (device, b.browser, b.policy_version, now, now, b.browser_version, b.extension_version, int(b.forced))
+            for b in browsers
+        ],
     )
     db.execute(
         "UPDATE devices SET stale = ?, spooled = ?, seen = ? WHERE device = ?", (int(stale), spooled, now, device)
@@ -96,7 +100,9 @@ def set_seen(db: sqlite3.Connection, device: str, now: int, agent_version: str, 
 def in_force(db: sqlite3.Connection) -> tuple[InForceRow, ...]:
     """Return what is in force everywhere."""
     rows = db.execute(f"SELECT {_IN_FORCE} FROM in_force ORDER BY device, browser")  # noqa: S608
-    return tuple(InForceRow(d, b, v, since, seen, bool(g), bv, ev) for d, b, v, since, seen, g, bv, ev in rows)
+    return tuple(
+        InForceRow(d, b, v, since, seen, bool(g), bv, ev, bool(f)) for d, b, v, since, seen, g, bv, ev, f in rows
+    )
 
 
 def _speak(db: sqlite3.Connection, device: str, now: int) -> None:

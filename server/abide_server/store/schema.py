@@ -97,6 +97,7 @@ in_force = Table(
     Column("guarded", Integer, nullable=False),
     Column("browser_version", Text, nullable=False, server_default=""),
     Column("extension_version", Text, nullable=False, server_default=""),
+    Column("forced", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("device", "browser"),
 )
 
