@@ -6,10 +6,13 @@
  */
 
 import { parseStop } from "./js/address.js";
-import { checkAgent, connect, flush, records, report } from "./js/agent.js";
+import { checkAgent, connect, flush, reconnect, records, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
-import { alarms, askForUpdate, runtime, storage, tabs, webNavigation } from "./js/browser.js";
-import { enforce, judgeVisit, setPasses } from "./js/enforce.js";
+import { alarms, askForUpdate, runtime, storage, tabs, webNavigation, webRequest } from "./js/browser.js";
+import * as clock from "./js/clock.js";
+import { judgeFrame } from "./js/frames.js";
+import { guard } from "./js/guard.js";
+import { enforce, go, judgeVisit, setPasses } from "./js/enforce.js";
 import { PlanError } from "./js/envelope.js";
 import { judge, pageFor } from "./js/judge.js";
 import { grant } from "./js/passes.js";
@@ -19,8 +22,12 @@ import { currentPlan, exclusive, session, setLocal, setSession } from "./js/stat
 
 const TICK_ALARM = "tick";
 const UPDATE_ALARM = "update";
+const CLOCK_CHECK_MS = 15_000;
+/** @type {chrome.webRequest.RequestFilter} */
+const PAGES = { urls: ["http://*/*", "https://*/*"], types: ["main_frame", "sub_frame"] };
 const WEB = { url: [{ schemes: ["http", "https"] }] };
-const hooks = { plan: obey, refused };
+const OURS = { url: [{ urlPrefix: runtime.getURL("pages/") }] };
+const hooks = { plan: obey, refused, turned };
 
 runtime.onInstalled.addListener(() => void start());
 runtime.onStartup.addListener(() => void start());
@@ -30,6 +37,8 @@ webNavigation.onBeforeNavigate.addListener((details) => void visit(details, "bef
 webNavigation.onCommitted.addListener((details) => void visit(details, "after"), WEB);
 webNavigation.onHistoryStateUpdated.addListener((details) => void visit(details, "after"), WEB);
 webNavigation.onReferenceFragmentUpdated.addListener((details) => void visit(details, "after"), WEB);
+webNavigation.onErrorOccurred.addListener((details) => void stopAgain(details), OURS);
+webRequest.onBeforeRequest.addListener(/** @type {any} */ (guard), PAGES, ["blocking"]);
 tabs.onRemoved.addListener((tab) => void exclusive(() => forgetTab(tab)));
 runtime.onMessage.addListener((message, sender, respond) => {
   if (sender.id !== runtime.id) return false;
@@ -37,11 +46,12 @@ runtime.onMessage.addListener((message, sender, respond) => {
   return true;
 });
 storage.onChanged.addListener((_changes, area) => {
-  if (area === "managed") void checkAgent(hooks);
+  if (area === "managed") void reconnect(hooks);
 });
 
-void alarms.create(TICK_ALARM, { periodInMinutes: 1 });
 void alarms.get(UPDATE_ALARM).then((set) => void (set ?? alarms.create(UPDATE_ALARM, { periodInMinutes: 60 })));
+setInterval(() => void (clock.hasJumped() && wake(TICK_ALARM)), CLOCK_CHECK_MS);
+void setAlarm();
 void exclusive(() => enforce());
 void connect(hooks);
 
@@ -53,10 +63,21 @@ async function start() {
 
 /** @param {string} alarm */
 async function wake(alarm) {
-  await exclusive(() => enforce());
-  await flush();
+  await turned();
   if (alarm === TICK_ALARM) await checkAgent(hooks);
   if (alarm === UPDATE_ALARM) await askForUpdate();
+}
+
+/** A period may have ended, or a clock was set: every alarm is set again, every tab judged again. */
+async function turned() {
+  await setAlarm();
+  await exclusive(() => enforce());
+  await clock.keep();
+  await flush();
+}
+
+async function setAlarm() {
+  await alarms.create(TICK_ALARM, { periodInMinutes: 1 });
 }
 
 /**
@@ -64,12 +85,21 @@ async function wake(alarm) {
  * @param {"before" | "after"} when
  */
 async function visit({ tabId, frameId, url }, when) {
-  if (frameId !== 0 || tabId < 0) return;
+  if (tabId < 0) return;
+  if (frameId !== 0) return when === "after" ? exclusive(() => judgeFrame(tabId, frameId, url)) : undefined;
   await exclusive(async () => {
     if (when === "before") await forgetStop(tabId);
     await judgeVisit(tabId, url, when);
   });
   if (when === "after") await flush();
+}
+
+/**
+ * Pages without an origin (data:, sandboxed) may not be redirected to ours; the tab then goes there by our hand.
+ * @param {{ tabId: number, frameId: number, url: string }} details
+ */
+async function stopAgain({ tabId, frameId, url }) {
+  if (frameId === 0 && parseStop(url)) await go(tabId, url);
 }
 
 /**
@@ -90,7 +120,7 @@ async function obey(envelope, key) {
 /** @param {unknown} error why a key or a plan was not taken; the popup shows it */
 async function refused(error) {
   if (!(error instanceof PlanError)) throw error;
-  const refusal = { why: error.why, detail: error.message, at: Date.now() };
+  const refusal = { why: error.why, detail: error.message, at: await clock.now() };
   await exclusive(() => setLocal({ refusal }));
 }
 
@@ -130,7 +160,7 @@ async function answerStop(message, tab, stop) {
  * @param {import("./js/address.js").Stop} stop
  */
 async function shown(tab, { page, original }) {
-  const judgement = judge(await currentPlan(), original, Date.now());
+  const judgement = judge(await currentPlan(), original, await clock.now());
   if (pageFor(judgement.verdict) === page) await recordVisit(tab, judgement, original);
 }
 
@@ -140,7 +170,7 @@ async function shown(tab, { page, original }) {
  */
 async function pass(tab, { page, original }) {
   if (page !== "warn") return null;
-  const now = Date.now();
+  const now = await clock.now();
   const judgement = judge(await currentPlan(), original, now);
   const passes = await session("passes");
   const granted = grant(judgement, tab.id, now, passes);

@@ -22,13 +22,46 @@ export function stopUrl(page, original, from) {
 }
 
 /**
+ * The address of a page that stops a visit before it is in the tab's history, as the engine's rules write it.
+ * @param {"warn" | "block"} page
+ * @param {string} original
+ */
+export function visitUrl(page, original) {
+  return `${ownUrl(`pages/${page}.html`)}#${original}`;
+}
+
+/**
+ * The address of the page for a visit that could not be judged.
+ * @param {string} original
+ */
+export function unjudgedUrl(original) {
+  return `${ownUrl("pages/block.html")}?unjudged#${original}`;
+}
+
+/**
+ * The address of the small page inside another site's frame.
+ * @param {string} original
+ */
+export function frameUrl(original) {
+  return `${ownUrl("pages/frame.html")}#${original}`;
+}
+
+/**
+ * What the small page in a frame stops; "" when the address names no visit.
+ * @param {string} address
+ */
+export function parseFrame(address) {
+  return /^[^?#]*\/pages\/frame\.html#(https?:.*)$/s.exec(address)?.[1] ?? "";
+}
+
+/**
  * What one of our addresses stops, or null when it is another page's address.
  * @param {string} address
  * @returns {Stop | null}
  */
 export function parseStop(address) {
   if (!address.startsWith(ownUrl("pages/"))) return null;
-  const found = /^[^?#]*\/pages\/(warn|block)\.html(?:\?back=(\d))?#(https?:.*)$/s.exec(address);
+  const found = /^[^?#]*\/pages\/(warn|block)\.html(?:\?(?:back=(\d)|unjudged))?#(https?:.*)$/s.exec(address);
   if (!found) return null;
   const [, page, back, original] = found;
   return { page: page === "block" ? "block" : "warn", back: Number(back ?? 1), original: original ?? "" };

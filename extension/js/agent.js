@@ -3,11 +3,12 @@
  * in a global: it ends with the worker anyway.
  *
  * @import { AgentStatus, Envelope, InForce, Recorded } from "./types.js"
- * @typedef {{ plan: (envelope: Envelope, key: string) => Promise<unknown>,
- *   refused: (error: unknown) => Promise<unknown> }} Hooks  what the background does with news
+ * @typedef {{ plan: (envelope: Envelope, key: string) => Promise<unknown>, refused: (error: unknown) => Promise<unknown>,
+ *   turned: () => Promise<unknown> }} Hooks  what the background does with news: a plan, a refusal, another time
  */
 
 import { askForUpdate, connectAgent, describe, lastError } from "./browser.js";
+import { hear, now, toWall } from "./clock.js";
 import { pinKey } from "./plan.js";
 import { currentPlan, exclusive, local, session, setLocal, setSession } from "./state.js";
 
@@ -21,7 +22,7 @@ const CHUNK = 200;
 let port = null;
 let key = "";
 let pause = FIRST_PAUSE_MS;
-let heard = 0;
+let heard = 0; // by the monotonic clock
 /** @type {Promise<unknown>} */
 let inbox = Promise.resolve();
 /** @type {((events: Recorded[] | null) => void)[]} */
@@ -34,9 +35,9 @@ const asking = [];
 export async function connect(hooks) {
   if (port) return;
   const opened = connectAgent();
-  [port, heard, key] = [opened, Date.now(), ""];
+  [port, heard, key] = [opened, performance.now(), ""];
   opened.onMessage.addListener((message) => {
-    heard = Date.now();
+    heard = performance.now();
     inbox = inbox.then(() => receive(message, hooks)).catch((error) => console.warn("agent message:", error));
   });
   opened.onDisconnect.addListener(() => {
@@ -52,7 +53,7 @@ export async function connect(hooks) {
  * @param {Hooks} hooks
  */
 export async function checkAgent(hooks) {
-  if (port && Date.now() - heard > SILENCE_MS) {
+  if (port && performance.now() - heard > SILENCE_MS) {
     port.disconnect();
     closed(hooks);
   }
@@ -60,10 +61,20 @@ export async function checkAgent(hooks) {
   else await connect(hooks);
 }
 
+/**
+ * Managed configuration changed, so another key may count: begin anew with the agent.
+ * @param {Hooks} hooks
+ */
+export async function reconnect(hooks) {
+  port?.disconnect();
+  port = null;
+  await connect(hooks);
+}
+
 /** Send what waits in the queue; it stays there until the agent has stored it. */
 export async function flush() {
   if (!key) return;
-  const queue = await local("queue");
+  const queue = (await local("queue")).map((made) => ({ ...made, at: toWall(made.at) }));
   for (let at = 0; at < queue.length; at += CHUNK) post({ type: "observed", observations: queue.slice(at, at + CHUNK) });
 }
 
@@ -72,7 +83,7 @@ export async function flush() {
  * @param {InForce | null} in_force
  */
 export function report(in_force) {
-  if (in_force && key) post({ type: "in_force", ...in_force });
+  if (in_force && key) post({ type: "in_force", ...in_force, at: toWall(in_force.at) });
 }
 
 /**
@@ -128,8 +139,10 @@ async function receive(message, hooks) {
     case "records":
       asking.splice(0).forEach((resolve) => resolve(message.events));
       return undefined;
-    case "unavailable":
+    case "time":
     case "pong":
+      return key ? hear(message.now).then((isAnother) => (isAnother ? hooks.turned() : undefined)) : undefined;
+    case "unavailable":
       return undefined;
     default:
       return console.info("agent: unknown message", message?.type);
@@ -148,7 +161,8 @@ async function welcome(offered, hooks) {
     return hooks.refused(error);
   }
   pause = FIRST_PAUSE_MS;
-  await exclusive(() => status({ port: true, since: Date.now() }));
+  const since = await now();
+  await exclusive(() => status({ port: true, since }));
   await flush();
   void askForUpdate(); // An agent that was just installed may have brought a newer extension.
   const plan = await currentPlan().catch(() => null);

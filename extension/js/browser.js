@@ -8,7 +8,7 @@
 /** @type {typeof chrome} */
 const api = /** @type {any} */ (globalThis).browser ?? globalThis.chrome;
 
-export const { runtime, alarms, webNavigation, tabs, storage, scripting } = api;
+export const { runtime, alarms, webNavigation, webRequest, tabs, storage, scripting } = api;
 export const rules = api.declarativeNetRequest;
 
 const NATIVE_HOST = "abide.agent";
@@ -56,7 +56,7 @@ export function translated(both) {
 /** Managed configuration; {} when there is none *or none yet* (it can arrive seconds after a first install). */
 export async function managed() {
   try {
-    return /** @type {{ device_key?: string }} */ (await storage.managed.get());
+    return /** @type {{ device_key?: string, trust_first_agent?: boolean }} */ (await storage.managed.get());
   } catch {
     return {}; // Firefox rejects when no policy names this extension.
   }

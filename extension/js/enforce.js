@@ -9,8 +9,11 @@
 import { parseStop, stopUrl } from "./address.js";
 import { hideBanner, showBanner } from "./banner.js";
 import { alarms, rules, tabs } from "./browser.js";
+import { now as clockNow, toWall } from "./clock.js";
+import { judgeFrames } from "./frames.js";
 import { judge, stopFor } from "./judge.js";
-import { holds, passRule } from "./passes.js";
+import { hostsOf } from "./match.js";
+import { holds, passRules, ruleIds } from "./passes.js";
 import { apply } from "./plan.js";
 import { recordCount, recordVisit } from "./record.js";
 import { currentPlan, local, session, setLocal, setSession } from "./state.js";
@@ -28,12 +31,14 @@ export const PASSES_ALARM = "passes";
 export async function enforce({ again = false } = {}) {
   const plan = await currentPlan();
   if (!plan) return null;
-  const now = Date.now();
+  const now = await clockNow();
   const passes = await keepValidPasses(plan, now);
   await apply(plan, now, again);
   const boundary = nextBoundary(plan, now);
-  if (boundary) alarms.create(BOUNDARY_ALARM, { when: boundary });
-  await Promise.all((await openTabs()).map((tab) => judgeTab(plan, tab, passes, now)));
+  if (boundary) alarms.create(BOUNDARY_ALARM, { when: toWall(boundary) });
+  const open = await openTabs();
+  await Promise.all(open.map((tab) => judgeTab(plan, tab, passes, now)));
+  await Promise.all(open.map((tab) => judgeFrames(plan, tab.id, passes, now)));
   return noteInForce(plan);
 }
 
@@ -46,7 +51,7 @@ export async function enforce({ again = false } = {}) {
 export async function judgeVisit(id, url, when) {
   const plan = await currentPlan();
   if (!plan) return;
-  const now = Date.now();
+  const now = await clockNow();
   await apply(plan, now, false);
   if (when === "before" && !url.includes("%")) return;
   const tab = await tabs.get(id).catch(() => null);
@@ -73,13 +78,15 @@ async function keepValidPasses(plan, now) {
  */
 export async function setPasses(passes) {
   const old = await rules.getSessionRules();
-  const keep = new Set(passes.map((pass) => pass.id));
+  const keep = new Set(passes.flatMap((pass) => ruleIds(pass.id)));
   const have = new Set(old.map((rule) => rule.id));
   const removeRuleIds = old.map((rule) => rule.id).filter((id) => !keep.has(id));
-  const addRules = passes.filter((pass) => !have.has(pass.id)).map(passRule);
+  const fresh = passes.filter((pass) => !have.has(ruleIds(pass.id)[0]));
+  const index = fresh.length ? (await currentPlan())?.index : null;
+  const addRules = fresh.flatMap((pass) => passRules(pass, index ? hostsOf(index, pass.service) : []));
   if (removeRuleIds.length + addRules.length) await rules.updateSessionRules({ removeRuleIds, addRules });
   await setSession({ passes });
-  if (passes.length) alarms.create(PASSES_ALARM, { when: Math.min(...passes.map((pass) => pass.until)) });
+  if (passes.length) alarms.create(PASSES_ALARM, { when: toWall(Math.min(...passes.map((pass) => pass.until))) });
 }
 
 /** @returns {Promise<Tab[]>} */
@@ -120,7 +127,7 @@ async function letThrough(tab, judgement) {
  * @param {number} id
  * @param {string} url
  */
-async function go(id, url) {
+export async function go(id, url) {
   await tabs.update(id, { url }).catch(() => undefined);
 }
 
@@ -131,7 +138,7 @@ async function go(id, url) {
 async function noteInForce({ policy_version }) {
   const before = await local("in_force");
   if (before?.policy_version === policy_version) return before;
-  const in_force = { policy_version, at: Date.now() };
+  const in_force = { policy_version, at: await clockNow() };
   await setLocal({ in_force });
   return in_force;
 }

@@ -17,7 +17,7 @@ import { milderAt, outcomeIn, spanAt } from "./timeline.js";
  * @returns {Judgement}
  */
 export function judge(plan, url, now) {
-  if (!plan) return { ...nothing(url), policy_version: 0 };
+  if (!plan) return { ...nothing(url), policy_version: 0, at: now };
   const { service, vendor, host } = classify(plan.index, url);
   const span = spanAt(plan, now);
   const outcome = service ? outcomeIn(plan, span, service) : null;
@@ -32,6 +32,7 @@ export function judge(plan, url, now) {
     period: span.period,
     until: outcome && outcome.verdict !== "allow" ? milderAt(plan, service, now) : null,
     policy_version: plan.policy_version,
+    at: now,
   };
 }
 
@@ -41,11 +42,12 @@ export function judge(plan, url, now) {
  * @param {Pass[]} passes
  * @param {number} tab
  * @param {number} now ms
+ * @param {boolean} [inFrame] a pass opens the whole service to the frames of its tab
  * @returns {"" | "warn" | "block"}
  */
-export function stopFor(judgement, passes, tab, now) {
+export function stopFor(judgement, passes, tab, now, inFrame = false) {
   const stop = pageFor(judgement.verdict);
-  return stop === "warn" && passes.some((pass) => covers(pass, judgement, tab, now)) ? "" : stop;
+  return stop === "warn" && passes.some((pass) => covers(pass, judgement, tab, now, inFrame)) ? "" : stop;
 }
 
 /**
@@ -60,7 +62,7 @@ export function pageFor(verdict) {
 
 /**
  * @param {string} url
- * @returns {Omit<Judgement, "policy_version">}
+ * @returns {Omit<Judgement, "policy_version" | "at">}
  */
 function nothing(url) {
   const verdict = /** @type {const} */ ("allow");

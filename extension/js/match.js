@@ -35,6 +35,16 @@ export function classify(index, url) {
 }
 
 /**
+ * The hosts, with their sub-hosts, on which a service is used.
+ * @param {UrlIndex} index
+ * @param {string} service
+ */
+export function hostsOf(index, service) {
+  const entries = [...Object.entries(index.suffix), ...Object.entries(index.exact)];
+  return entries.flatMap(([host, owner]) => (owner === service ? [host] : []));
+}
+
+/**
  * The host of a web address as it is matched (lower case, punycode, no trailing dot), or "".
  * @param {string} url
  */

@@ -37,9 +37,10 @@ export function grant(judgement, tab, now, held) {
  * @param {Judgement} judgement
  * @param {number} tab
  * @param {number} now ms
+ * @param {boolean} [inFrame]
  */
-export function covers(pass, judgement, tab, now) {
-  const here = judgement.host === pass.host || judgement.host.endsWith(`.${pass.host}`);
+export function covers(pass, judgement, tab, now, inFrame = false) {
+  const here = inFrame || judgement.host === pass.host || judgement.host.endsWith(`.${pass.host}`);
   return pass.tab === tab && here && judgement.service === pass.service && holds(pass, judgement.verdict, now);
 }
 
@@ -54,11 +55,25 @@ export function holds(pass, verdict, now) {
 }
 
 /**
- * The session rule that lets the pass's tab through the browser's own engine.
+ * The session rules that let the pass's tab through the browser's own engine: everything of the host, and, for a page
+ * to work entirely, what it loads from the service's other hosts.
  * @param {Pass} pass
- * @returns {chrome.declarativeNetRequest.Rule}
+ * @param {string[]} hosts of its service
+ * @returns {chrome.declarativeNetRequest.Rule[]}
  */
-export function passRule({ id, tab, host }) {
-  const condition = { requestDomains: [host], tabIds: [tab], resourceTypes: EVERYTHING };
-  return { id, priority: PASS_PRIORITY, action: { type: "allow" }, condition };
+export function passRules({ id, tab, host }, hosts) {
+  const [here, inside] = ruleIds(id);
+  const [priority, action] = [PASS_PRIORITY, { type: /** @type {const} */ ("allow") }];
+  const own = { requestDomains: [host], tabIds: [tab], resourceTypes: EVERYTHING };
+  const other = { requestDomains: [host, ...hosts], tabIds: [tab], resourceTypes: EVERYTHING?.slice(1) };
+  return [{ id: here, priority, action, condition: own }, { id: inside, priority, action, condition: other }];
+}
+
+/**
+ * The numbers of a pass's rules.
+ * @param {number} id
+ * @returns {[number, number]}
+ */
+export function ruleIds(id) {
+  return [2 * id - 1, 2 * id];
 }

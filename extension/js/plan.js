@@ -4,20 +4,23 @@
  * @import { Envelope, Plan, RuleSet } from "./types.js"
  */
 
-import { managed, ownUrl, rules } from "./browser.js";
+import { isForced, managed, ownUrl, rules } from "./browser.js";
 import { checkNotOlder, openPlan, PlanError } from "./envelope.js";
 import { currentPlan, hold, local, setLocal } from "./state.js";
 import { spanAt } from "./timeline.js";
 
 /**
- * The key that plans must be signed with: managed configuration, else the first one offered, which is then kept.
- * Throws PlanError when `offered` is another one.
+ * The key that plans must be signed with: managed configuration, else the one kept, else the first one offered, which
+ * is then kept. An extension that a browser policy installed keeps none before its configuration has come: it can
+ * arrive seconds later, and empty means "not yet". Throws PlanError when `offered` is another key, or too early.
  * @param {string} offered base64 of 32 bytes
  * @returns {Promise<string>}
  */
 export async function pinKey(offered) {
-  const set = (await managed()).device_key;
-  const pinned = set || (await local("pinned")) || offered;
+  const { device_key, trust_first_agent } = await managed();
+  const known = device_key || (await local("pinned"));
+  if (!known && !trust_first_agent && (await isForced())) throw new PlanError("wait", "no key is configured yet");
+  const pinned = known || offered;
   if (offered !== pinned) throw new PlanError("key", "the agent shows another device key than the one kept here");
   await setLocal({ pinned });
   return pinned;

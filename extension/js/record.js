@@ -38,7 +38,7 @@ export async function recordNotice(tab, judgement) {
  * @param {Judgement} judgement
  */
 export async function recordCount(judgement) {
-  const day = `${Math.floor(Date.now() / DAY_MS)}`;
+  const day = `${Math.floor(judgement.at / DAY_MS)}`;
   const key = `${day} ${judgement.period} ${judgement.service}`;
   const today = (await local("counted")).filter((entry) => entry.startsWith(`${day} `));
   if (today.includes(key)) return;
@@ -60,10 +60,10 @@ export async function forgetStop(tab) {
  * @param {Judgement} judgement
  * @returns {Observation}
  */
-function observation(kind, { service, host, verdict, outcome, policy_version, period }) {
+function observation(kind, { service, host, verdict, outcome, policy_version, period, at }) {
   const { rule = "", clause = "" } = outcome ?? {};
   const id = crypto.randomUUID();
-  return { id, at: Date.now(), kind, service, host, verdict, rule, clause, policy_version, period, count: false };
+  return { id, at, kind, service, host, verdict, rule, clause, policy_version, period, count: false };
 }
 
 /** @param {Observation} made */

@@ -2,9 +2,10 @@
  * Everything the extension remembers. The worker may be stopped between any two events, so nothing lives in globals:
  * `local` outlives the browser, `session` ends with it. Writers go through {@link exclusive}.
  *
- * @import { AgentStatus, Applied, HeldPlan, InForce, Observation, Pass, Plan, Refusal, Shown } from "./types.js"
+ * @import { AgentStatus, Applied, HeldPlan, InForce, Kept, Observation, Pass, Plan, Refusal, Shown } from "./types.js"
  * @typedef {{ held: HeldPlan | null, pinned: string, refusal: Refusal | null, queue: Observation[], lost: number,
- *   counted: string[], applied: Applied | null, in_force: InForce | null }} Local
+ *   counted: string[], applied: Applied | null, in_force: InForce | null,
+ *   clock: Kept | null }} Local
  *   `lost`: observations that found the queue full; `counted`: what was counted on the current day
  * @typedef {{ passes: Pass[], shown: Record<string, Shown>, agent: AgentStatus }} Session
  */
@@ -14,7 +15,7 @@ import { openPlan } from "./envelope.js";
 
 /** @type {Local} */
 const LOCAL = {
-  held: null, pinned: "", refusal: null, queue: [], lost: 0, counted: [], applied: null, in_force: null,
+  held: null, pinned: "", refusal: null, queue: [], lost: 0, counted: [], applied: null, in_force: null, clock: null,
 };
 /** @type {Session} */
 const SESSION = {
@@ -79,6 +80,11 @@ export async function currentPlan() {
   if (!held) return null;
   if (opened?.sig !== mark(held)) opened = { sig: mark(held), plan: await openPlan(held.envelope, held.key) };
   return opened.plan;
+}
+
+/** The plan that this worker has in memory, if any: the newest, as only the worker writes it. */
+export function peekPlan() {
+  return opened?.plan ?? null;
 }
 
 /**

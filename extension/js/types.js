@@ -21,8 +21,8 @@
  *
  * @typedef {{ service: string, vendor: string, host: string }} Match  empty strings where there is none
  * @typedef {{ url: string, host: string, service: string, vendor: string, name: string, verdict: Verdict,
- *   outcome: Outcome | null, period: Period, until: number | null, policy_version: number }} Judgement
- *   `until` (ms) is when the verdict becomes milder by the calendar; null: not within the next week
+ *   outcome: Outcome | null, period: Period, until: number | null, policy_version: number, at: number }} Judgement
+ *   made at `at`; `until` (ms) is when the verdict becomes milder by the calendar; null: not within the next week
  *
  * @typedef {{ id: number, tab: number, host: string, service: string, verdict: Verdict, until: number,
  *   policy_version: number }} Pass  one *Continue*: this tab, this host and its sub-hosts, until then
@@ -37,7 +37,9 @@
  * @typedef {{ policy_version: number, at: number }} InForce  every open tab obeys this version since `at`
  * @typedef {{ port: boolean, connected: boolean, stale: boolean, spooled: number, policy_version: number,
  *   server: string, since: number }} AgentStatus  `port`: the agent answers; `connected`: it reaches its server
- * @typedef {{ why: "key" | "version" | "plan", detail: string, at: number }} Refusal  a plan that was not taken
+ * @typedef {{ offset: number, known: number }} Kept  how far server time was ahead of the laptop's clock at the agent's last word, and
+ *   the latest time that was known (ms)
+ * @typedef {{ why: "key" | "version" | "plan" | "wait", detail: string, at: number }} Refusal  a plan that was not taken
  */
 
 export {};

@@ -5,7 +5,8 @@
  */
 
 import { parseStop } from "../js/address.js";
-import { managed, runtime, storage, tabs, text, translated } from "../js/browser.js";
+import { isForced, managed, runtime, storage, tabs, text, translated } from "../js/browser.js";
+import { follow, now as clockNow } from "../js/clock.js";
 import { judge, stopFor } from "../js/judge.js";
 import { currentPlan, local, session } from "../js/state.js";
 import { nextBoundary, spanAt } from "../js/timeline.js";
@@ -15,17 +16,21 @@ import { at, say, translatePage } from "./dom.js";
 const SHOWN = 5;
 
 translatePage();
+follow();
 storage.onChanged.addListener(() => void render());
 await render();
 
 async function render() {
   const plan = await currentPlan().catch(() => null);
-  await Promise.all([renderPlan(plan), renderTab(plan), renderAgent(), renderRecords(plan)]);
+  const now = await clockNow();
+  await Promise.all([renderPlan(plan, now), renderTab(plan, now), renderAgent(now), renderRecords(plan, now)]);
 }
 
-/** @param {Plan | null} plan */
-async function renderPlan(plan) {
-  const now = Date.now();
+/**
+ * @param {Plan | null} plan
+ * @param {number} now
+ */
+async function renderPlan(plan, now) {
   const boundary = plan ? nextBoundary(plan, now) : null;
   say("period", text(plan ? `period_${spanAt(plan, now).period}` : "no_plan"));
   say("period-until", boundary ? text("until_time", clock(boundary, now), relative(boundary, now)) : plan ? "" : text("no_plan_more"));
@@ -39,11 +44,13 @@ async function renderPlan(plan) {
   say("refusal", refusal ? text(`refusal_${refusal.why}`, clock(refusal.at, now)) : "");
 }
 
-/** @param {Plan | null} plan */
-async function renderTab(plan) {
+/**
+ * @param {Plan | null} plan
+ * @param {number} now
+ */
+async function renderTab(plan, now) {
   const [tab] = await tabs.query({ active: true, currentWindow: true });
   const url = parseStop(tab?.url ?? "")?.original ?? tab?.url ?? "";
-  const now = Date.now();
   const judgement = judge(plan, url, now);
   const passes = await session("passes");
   const pass = passes.find((held) => held.tab === tab?.id && held.service === judgement.service);
@@ -58,13 +65,21 @@ function tabLine({ service, vendor, name, verdict }) {
   return text(vendor ? "tab_vendor" : "tab_none");
 }
 
-async function renderAgent() {
+/** @param {number} now */
+async function renderAgent(now) {
   const agent = await session("agent");
-  const now = Date.now();
   say("agent", text(agent.port ? "agent_on" : "agent_off"));
   at("agent").dataset.state = agent.port ? "good" : "care";
   say("agent-more", text(agentMore(agent), agent.server, clock(agent.since, now)));
-  say("managed", text((await managed()).device_key ? "managed_yes" : "managed_no"));
+  say("managed", text(await trust()));
+}
+
+/** Which agent this browser believes, and who decided that. */
+async function trust() {
+  const { device_key, trust_first_agent } = await managed();
+  if (device_key) return "managed_yes";
+  if (trust_first_agent) return "managed_first";
+  return (await isForced()) && !(await local("pinned")) ? "managed_wait" : "managed_no";
 }
 
 /** @param {AgentStatus} agent */
@@ -74,8 +89,11 @@ function agentMore(agent) {
   return agent.connected ? "agent_server_on" : "agent_server_off";
 }
 
-/** @param {Plan | null} plan */
-async function renderRecords(plan) {
+/**
+ * @param {Plan | null} plan
+ * @param {number} now
+ */
+async function renderRecords(plan, now) {
   const queue = await local("queue");
   const lost = await local("lost");
   say("queue", queue.length ? text("queue", String(queue.length)) : "");
@@ -84,18 +102,19 @@ async function renderRecords(plan) {
   const known = await runtime.sendMessage({ type: "records" }).catch(() => null);
   const shown = known ?? queue.slice(-SHOWN).reverse();
   say("records-none", shown.length ? "" : text(known ? "records_none" : "records_unknown"));
-  at("records").replaceChildren(...shown.slice(0, SHOWN).map((entry) => item(entry, plan)));
+  at("records").replaceChildren(...shown.slice(0, SHOWN).map((entry) => item(entry, plan, now)));
 }
 
 /**
  * @param {Recorded | Observation} entry
  * @param {Plan | null} plan
+ * @param {number} now
  */
-function item(entry, plan) {
+function item(entry, plan, now) {
   const line = document.createElement("li");
   const time = line.appendChild(document.createElement("time"));
   time.dateTime = new Date(entry.at).toISOString();
-  time.textContent = clock(entry.at, Date.now());
+  time.textContent = clock(entry.at, now);
   if (entry.kind === "policy_in_force") {
     line.append(text("kind_policy_in_force"));
     return line;

@@ -6,8 +6,9 @@
  * @import { Stop } from "../js/address.js"
  */
 
-import { parseStop } from "../js/address.js";
+import { frameUrl, parseStop } from "../js/address.js";
 import { ownUrl, runtime, storage, tabs, text, translated } from "../js/browser.js";
+import { follow, now as clockNow } from "../js/clock.js";
 import { judge, pageFor } from "../js/judge.js";
 import { currentPlan } from "../js/state.js";
 import { clock, relative } from "../js/when.js";
@@ -15,11 +16,14 @@ import { at, row, say, translatePage } from "./dom.js";
 
 const REFRESH_MS = 30_000;
 const LOOP_MS = 10_000;
+const UNJUDGED = "?unjudged";
 
 const page = document.body.dataset.page === "warn" ? "warn" : "block";
 const framed = window.top !== window;
 
+if (framed) location.replace(frameUrl(parseStop(location.href)?.original ?? "")); // A frame has its own small page.
 translatePage();
+follow();
 at("back").addEventListener("click", () => void goBack());
 at("copy").addEventListener("click", () => void copy());
 at("continue").addEventListener("click", (event) => void goOn(event));
@@ -37,7 +41,7 @@ async function render(mayLeave) {
   const stop = parseStop(location.href);
   const plan = await currentPlan().catch(() => null);
   if (!stop || !plan) return renderUnknown(stop);
-  const judgement = judge(plan, stop.original, Date.now());
+  const judgement = judge(plan, stop.original, await clockNow());
   if (pageFor(judgement.verdict) !== page) return mayLeave ? leave(judgement, stop) : undefined;
   renderJudgement(plan, judgement, stop);
 }
@@ -48,8 +52,7 @@ async function render(mayLeave) {
  * @param {Stop} stop
  */
 function renderJudgement(plan, judgement, stop) {
-  const { outcome, name, period, until, url } = judgement;
-  const now = Date.now();
+  const { outcome, name, period, until, url, at: now } = judgement;
   const timed = period === "working" && until !== null;
   document.title = text(`${page}_${timed ? "working" : "always"}`, name);
   say("heading", document.title);
@@ -83,8 +86,17 @@ function renderUnknown(stop) {
   say("heading", document.title);
   say("lead", text("unknown_lead"));
   say("address", stop?.original ?? "");
+  if (location.search === UNJUDGED) renderUnjudged();
   for (const id of ["reason", "instead", "until", "clause"]) row(id, "");
   at("copy").hidden = !stop;
+}
+
+/** The second layer had no answer in time: trying again is all there is to do. */
+function renderUnjudged() {
+  document.title = text("unjudged_title");
+  say("heading", document.title);
+  say("lead", text("unjudged_lead"));
+  say("retry", text("retry"));
 }
 
 /**
@@ -97,12 +109,12 @@ function leave(judgement, stop) {
   const wanted = pageFor(judgement.verdict);
   if (wanted) return location.replace(`${ownUrl(`pages/${wanted}.html`)}?back=${stop.back}#${stop.original}`);
   const tried = Number(sessionStorage.getItem(stop.original) ?? 0);
-  sessionStorage.setItem(stop.original, String(Date.now()));
-  if (Date.now() - tried > LOOP_MS && !framed) return location.replace(stop.original);
+  sessionStorage.setItem(stop.original, String(judgement.at));
+  if (judgement.at - tried > LOOP_MS && !framed) return location.replace(stop.original);
   renderUnknown(stop);
   say("heading", text("allowed_title", judgement.name || judgement.host));
   say("lead", text("allowed_lead"));
-  at("retry").hidden = false;
+  say("retry", text("try_again"));
 }
 
 /** @param {MouseEvent} event */

@@ -143,4 +143,5 @@ def _outcome(rule: Rule, release: Release) -> Outcome:
 def _rule_set(chosen: dict[str, Rule], number: dict[str, int], index: UrlIndex) -> RuleSet:
     outcomes = {service: number[rule.id] for service, rule in sorted(chosen.items()) if rule.verdict != "allow"}
     stops = {s: STOP_PAGES[rule.verdict] for s, rule in chosen.items() if rule.verdict in STOP_PAGES}
-    return RuleSet(outcomes, compile_rules(index, stops))
+    blocked = {s for s, rule in chosen.items() if STOP_PAGES.get(rule.verdict) == "abide:block"}
+    return RuleSet(outcomes, compile_rules(index, stops, blocked))

@@ -21,11 +21,18 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{host}</ti
 <p><textarea aria-label="Message" rows="4" cols="50" placeholder="Message {host}"></textarea></p>"""
 
 
+Answer = tuple[int, dict[str, str], str]
+
+
 class StandIn:
-    """The server and its certificate. ``hits`` has (host, path) of each request that reached it."""
+    """The server and its certificate. ``hits`` has (host, path) of each request that reached it.
+
+    A test puts its own answers (status, headers, body) into ``answers``, by host and path without query.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.hits: list[tuple[str, str]] = []
+        self.answers: dict[str, Answer] = {}
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _certificate(key)
         pem = folder / "stand-in.pem"
@@ -39,7 +46,7 @@ class StandIn:
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         self._spki = base64.b64encode(hashlib.sha256(spki).digest()).decode()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.hits))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.hits, self.answers))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -62,17 +69,22 @@ class StandIn:
         self._thread.join()
 
 
-def _handler(hits: list[tuple[str, str]]) -> type[BaseHTTPRequestHandler]:
+def _handler(hits: list[tuple[str, str]], answers: dict[str, Answer]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             host = self.headers.get("Host", "").partition(":")[0]
             hits.append((host, self.path))
-            body = PAGE.format(host=host).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            page: Answer = (200, {}, PAGE.format(host=host))
+            status, headers, text = answers.get(host + self.path.partition("?")[0], page)
+            body = text.encode()
+            self.send_response(status)
+            for name, value in ({"Content-Type": "text/html; charset=utf-8"} | headers).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_arguments: object) -> None:
             pass

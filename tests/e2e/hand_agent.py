@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class HandAgent:
         self.key = Ed25519PrivateKey.generate()
         self.plan: Plan | None = None
         self.store = True
+        self._ahead_ms: int | None = None
         self.heard: queue.Queue[Message] = queue.Queue()
         self.observed: dict[str, Message] = {}
         self._sending = threading.Lock()
@@ -63,6 +65,16 @@ class HandAgent:
         self.plan = plan
         if self._connection is not None:
             self._send(self._connection, self._signed(plan))
+
+    def say_time(self, now_ms: int) -> None:
+        """Be of the opinion that it is now ``now_ms``: say so now, at each hello and at each ping."""
+        self._ahead_ms = now_ms - int(time.monotonic() * 1000)
+        if self._connection is not None:
+            self._send(self._connection, {"type": "time", **self._time()})
+
+    def say_no_time(self) -> None:
+        """Be silent about the time from now on."""
+        self._ahead_ms = None
 
     def wait_for(self, kind: str, timeout: float = 20, **fields: Any) -> Message:
         """Return the next message of this type with these fields; earlier ones are passed over. Raises queue.Empty."""
@@ -105,6 +117,8 @@ class HandAgent:
                 public = base64.b64encode(self._public()).decode()
                 device = dsse.device_id(self._public())
                 self._send(connection, {"type": "session", "device": device, "public_key": public})
+                if self._ahead_ms is not None:
+                    self._send(connection, {"type": "time", **self._time()})
                 status = {"connected": True, "stale": False, "policy_version": 1, "spooled": 0}
                 self._send(connection, {"type": "status", "server": "https://abide.example", **status})
                 if self.plan is not None:
@@ -115,6 +129,8 @@ class HandAgent:
             case "records":
                 events = [{**one, "acknowledged": True} for one in reversed(self.observed.values())]
                 self._send(connection, {"type": "records", "events": events[: message["limit"]]})
+            case "ping":
+                self._send(connection, {"type": "pong", **self._time()})
             case _:
                 pass
         self.heard.put(message)
@@ -124,6 +140,9 @@ class HandAgent:
             "type": "plan",
             "envelope": json.loads(dsse.encode(dsse.sign(dsse.PLAN_TYPE, encode_plan(plan), self.key))),
         }
+
+    def _time(self) -> Message:
+        return {} if self._ahead_ms is None else {"now": int(time.monotonic() * 1000) + self._ahead_ms}
 
     def _public(self) -> bytes:
         return self.key.public_key().public_bytes_raw()

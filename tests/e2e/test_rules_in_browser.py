@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -38,9 +39,11 @@ globalThis.install = async (rules) => {
   const own = JSON.parse(JSON.stringify(rules).replaceAll(/"abide:(?:block|warn)"/g, JSON.stringify(page + "#\\\\0")));
   await chrome.declarativeNetRequest.updateDynamicRules({ removeRuleIds: old, addRules: own });
   const redirects = new Set(rules.filter((rule) => rule.action.type === "redirect").map((rule) => rule.id));
-  globalThis.stopped = (urls) => Promise.all(urls.map(async (url) => {
-    const found = await chrome.declarativeNetRequest.testMatchOutcome({ url, type: "main_frame" });
-    return found.matchedRules.some((rule) => redirects.has(rule.ruleId));
+  const blocks = new Set(rules.filter((rule) => rule.action.type === "block").map((rule) => rule.id));
+  globalThis.stopped = (urls, request) => Promise.all(urls.map(async (url) => {
+    const found = await chrome.declarativeNetRequest.testMatchOutcome({ url, ...request });
+    const ids = request.initiator ? blocks : redirects;
+    return found.matchedRules.some((rule) => ids.has(rule.ruleId));
   }));
   return own.length;
 };
@@ -135,8 +138,24 @@ def test_the_browser_stops_exactly_what_classify_says(probe: Page, text: str) ->
     _rules, stops = install(probe, text)
     urls = urls_of_the_catalogue()
     assert len(urls) > 20_000
-    found = probe.evaluate("urls => stopped(urls)", urls)
-    assert differences(urls, found, expected(urls, stops)) == []
+    for kind in ("main_frame", "sub_frame"):
+        found = probe.evaluate("([urls, type]) => stopped(urls, { type })", [urls, kind])
+        assert differences(urls, found, expected(urls, stops)) == []
+
+
+@pytest.mark.parametrize("kind", ["xmlhttprequest", "websocket", "ping"])
+def test_other_sites_reach_exactly_what_is_not_blocked(probe: Page, kind: str) -> None:
+    _rules, stops = install(probe, load_template("strict"))
+    urls = [url for url in urls_of_the_catalogue() if "//user@" not in url]
+    if kind == "websocket":
+        urls = [url.replace("http", "ws", 1) for url in urls]
+    own = expected([f"https://{urlsplit(url).hostname}/" for url in urls], stops)  # Not a host shared with others.
+    wanted = [blocked and is_own for blocked, is_own in zip(expected(urls, stops), own, strict=True)]
+    ask = "([urls, type, initiator]) => stopped(urls, { type, initiator })"
+    found = probe.evaluate(ask, [urls, kind, "https://intranet.example"])
+    assert (d := differences(urls, found, wanted)) == [], d
+    for page in ("https://claude.ai", "https://docs.claude.com", "https://openai.com"):
+        assert not any(probe.evaluate(ask, [urls[:500], kind, page]))
 
 
 def test_the_extension_s_matcher_says_what_classify_says(probe: Page) -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { judge, stopFor } from "../../extension/js/judge.js";
-import { grant, passRule } from "../../extension/js/passes.js";
+import { grant, passRules } from "../../extension/js/passes.js";
 import { HOUR, outcome, plan, START } from "./plans.js";
 
 const WORK = START + 10 * HOUR;
@@ -71,7 +71,16 @@ test("there is no pass through a block", () => {
   assert.throws(() => grant(judge(plan(), CHAT, WORK), 7, WORK, []), RangeError);
 });
 
-test("a pass is a session rule above the plan's, for its tab and host only", () => {
-  const { priority, action, condition } = passRule(pass);
-  assert.deepEqual([priority, action.type, condition.tabIds, condition.requestDomains], [100, "allow", [7], ["chatgpt.com"]]);
+test("a pass opens everything of its host, and of the service's other hosts what is no page of its own", () => {
+  const [own, other] = passRules(pass, ["chatgpt.com", "chat.com"]);
+  for (const { priority, action, condition } of [own, other]) {
+    assert.deepEqual([priority, action.type, condition.tabIds], [100, "allow", [7]]);
+  }
+  assert.deepEqual([own.condition.requestDomains, other.condition.requestDomains.at(-1)], [["chatgpt.com"], "chat.com"]);
+  assert.deepEqual([own, other].map((rule) => rule.condition.resourceTypes.includes("main_frame")), [true, false]);
+});
+
+test("a pass lets the frames of its tab use the service's other hosts, and no other service", () => {
+  const frame = (url) => stopFor(judge(plan(), url, NIGHT), [pass], 7, NIGHT, true);
+  assert.deepEqual([frame("https://chat.openai.com/"), stopFor(judge(plan(), CHAT, NIGHT), [pass], 8, NIGHT, true)], ["", "warn"]);
 });
