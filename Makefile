@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 SOURCES := pyproject.toml build/requirements/dev.txt package-lock.json build/setup.sh build/hatch_build.py \
            $(wildcard rules/abide_rules/locale/*/LC_MESSAGES/*.po)
 
-.PHONY: help demo test check setup messages lock clean
+.PHONY: help demo test bench check setup messages lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -17,6 +17,9 @@ demo: setup      ## server, agent and browser on this machine (HEADLESS=1: the w
 test: setup      ## all tests, in real browsers too (ONLY=path for some)
 	@$(BIN)/python -m pytest $(ONLY)
 	@$(if $(ONLY),true,PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent test)
+
+bench: setup     ## measure beside peers → var/bench.json (ONLY=prefix for some); give it a quiet machine
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 check: setup     ## lint and types, Python and extension
 	@$(BIN)/ruff check .

@@ -84,7 +84,7 @@ def tool_json(name: str, *arguments: str | Path, accept: tuple[int, ...] = (0,))
     return json.loads(tool(name, *arguments, "--json", accept=accept))
 
 
-def until(what: str, seen: Callable[[], Any], within_s: float = WAIT_S) -> Any:
+def until(what: str, seen: Callable[[], Any], within_s: float = WAIT_S, every_s: float = 0.05) -> Any:
     """Ask ``seen`` until its answer is true and return the answer. Raises StoryError after ``within_s``."""
     deadline = time.monotonic() + within_s
     while True:
@@ -93,7 +93,7 @@ def until(what: str, seen: Callable[[], Any], within_s: float = WAIT_S) -> Any:
             return answer
         if time.monotonic() > deadline:
             raise StoryError(f"waited {within_s:.0f} s, but not: {what}")
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def free_port() -> int:
