@@ -12,7 +12,7 @@ from abide_rules.events import chain, seal
 from abide_rules.wire import BATCH_MEDIA_TYPE, EVENTS_PATH
 from tests.bench.load import Line, Load
 from tests.bench.peer import AW_SERVER
-from tests.bench.processes import Usage, aw_server
+from tests.bench.processes import aw_server, cpu_seconds
 from tests.bench.registry import Bench
 from tests.demo.house import House
 from tests.demo.programs import tool_json
@@ -69,9 +69,9 @@ def _peer(bench: Bench) -> dict[int, Speed]:
 
 def _send(bench: Bench, load: Load, pid: int, size: int) -> Speed:
     events = size * sum(len(line.bodies) for line in load.lines)
-    before = Usage.of(pid)
+    before = cpu_seconds(pid)
     seconds = load.send(bench.folder / "load")
-    return Speed(events / seconds, 1e6 * (Usage.of(pid).cpu_s - before.cpu_s) / events, events)
+    return Speed(events / seconds, 1e6 * (cpu_seconds(pid) - before) / events, events)
 
 
 async def _signed(url: str, token: str, size: int, requests: int) -> Load:

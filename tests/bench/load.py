@@ -1,6 +1,7 @@
 """A load of requests, and the client that sends it: ``python -m tests.bench.load FILE`` prints how many seconds it took.
 
-Each line is one keep-alive connection that sends its bodies in order, waiting for each answer, as an agent does.
+Each line is one keep-alive connection that sends its bodies in order, waiting for each answer, as an agent does; what
+fails inside the server is sent again, as an agent does too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 
 from tests.bench.peer import PYTHON
 from tests.demo.programs import ROOT
+
+TRIES = 10
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -54,9 +57,12 @@ async def _send_all(load: Load) -> float:
 
 async def _send_line(session: aiohttp.ClientSession, line: Line) -> None:
     for body in line.bodies:
-        async with session.post(line.url, data=body) as response:
-            answer = await response.read()
-            if response.status != 200:
+        for attempt in range(TRIES):
+            async with session.post(line.url, data=body) as response:
+                answer = await response.read()
+            if response.status == 200:
+                break
+            if response.status < 500 or attempt == TRIES - 1:
                 raise RuntimeError(f"{line.url}: {response.status} {answer[:300]!r}")
 
 

@@ -29,9 +29,9 @@ SITES = (
     "stackoverflow.com", "www.spiegel.de", "mail.example.com", "intranet.example",
 )  # fmt: skip
 WITHOUT = "the same browser without an extension"
-SCRIPTED = "an extension with one empty content script on all sites"
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 ARMS = ("without", "again", "with", "scripted")
+LABELS = {"with": "", "again": "_aa", "scripted": "_scripted"}
 
 Loads = dict[str, list[float]]
 
@@ -71,17 +71,21 @@ def _load(pages: dict[str, Page], rounds: int) -> tuple[Loads, Loads]:
 
 
 def _add(bench: Bench, name: str, loads: Loads, rounds: int) -> None:
-    """Add medians, and the differences in the same round: of ours, of nothing (A/A), and of the peer."""
+    """Add medians beside the plain browser's, and what ours cost in the same round beside what nothing costs (A/A)."""
     plain = statistics.median(loads["without"])
-    bench.add(name, statistics.median(loads["with"]), "ms", rounds, peer=WITHOUT, peer_value=plain)
-    differences = {arm: [b - a for a, b in zip(loads["without"], loads[arm], strict=True)] for arm in ARMS[1:]}
-    cost = {arm: statistics.median(values) for arm, values in differences.items()}
-    noise = max(abs(edge) for edge in interval(differences["again"]))
-    bench.add(f"{name}_cost", cost["with"], "ms more", rounds, peer=SCRIPTED, peer_value=cost["scripted"])
-    bench.add(f"{name}_noise", noise, "ms (A/A)", rounds)
-    low, high = interval(differences["with"])
-    within = "within" if abs(cost["with"]) <= noise else "NOT within"
-    bench.say(f"    {name}: {cost['with']:+.2f} ms ({low:+.2f} … {high:+.2f}), {within} A/A noise of ±{noise:.2f} ms")
+    for arm, label in LABELS.items():
+        bench.add(f"{name}{label}", statistics.median(loads[arm]), "ms", rounds, peer=WITHOUT, peer_value=plain)
+    ours, nothing = _differences(loads, "with"), _differences(loads, "again")
+    cost, noise = statistics.median(ours), max(abs(edge) for edge in interval(nothing))
+    bench.add(f"{name}_cost", cost, "ms", rounds)
+    bench.add(f"{name}_noise", noise, "ms", rounds)
+    low, high = interval(ours)
+    verdict = "within" if abs(cost) <= noise else "NOT within"
+    bench.say(f"    {name}: {cost:+.2f} ms ({low:+.2f} … {high:+.2f}), {verdict} A/A noise of ±{noise:.2f} ms")
+
+
+def _differences(loads: Loads, arm: str) -> list[float]:
+    return [b - a for a, b in zip(loads["without"], loads[arm], strict=True)]
 
 
 def _scripted(folder: Path) -> Path:
