@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MS = 86_400_000
 LOOKAHEAD_DAYS = 15
+HOLIDAY_YEARS = 10
 
 Report = Callable[[tuple[str | int, ...], str, str], None]
 
@@ -128,6 +129,19 @@ class Schedule:
         return int(wall.replace(hour=minutes % 1440 // 60, minute=minutes % 60).timestamp() * 1000)
 
 
+def spell_out(calendar: Calendar, at: int) -> Calendar:
+    """Return the same calendar with its public holidays as dates, from the year before ``at`` to HOLIDAY_YEARS after it.
+
+    Whoever reads it needs no library of holidays, and no two versions of one can disagree.
+    """
+    year = dt.datetime.fromtimestamp(at / 1000, dt.UTC).year
+    public = _public_holidays(calendar.holidays, range(year - 1, year + HOLIDAY_YEARS + 1))
+    if public is None:
+        return calendar
+    dates = {*calendar.extra_holidays, *(day.isoformat() for day in public)}
+    return msgspec.structs.replace(calendar, holidays=None, extra_holidays=tuple(sorted(dates)))
+
+
 def parse_days(text: str) -> list[int]:
     """Return the weekdays (0 = Monday) that ``mon-fri``, ``sat`` or ``tue,thu`` names; empty when it names none."""
     found: list[int] = []
@@ -149,12 +163,12 @@ def parse_span(text: str) -> tuple[int, int]:
     return (0, 0) if end > 1440 or start == end else (start, end)
 
 
-def _public_holidays(spec: Holidays | None) -> HolidayBase | None:
+def _public_holidays(spec: Holidays | None, years: range = range(0)) -> HolidayBase | None:
     if spec is None:
         return None
-    import holidays  # 14 MB that most calendars of a laptop do without
+    import holidays  # 14 MB and 150 ms that no laptop pays: releases have the dates (spell_out)
 
-    return holidays.country_holidays(spec.country, subdiv=spec.region or None)
+    return holidays.country_holidays(spec.country, subdiv=spec.region or None, years=years)
 
 
 def _check_holidays(spec: Holidays | None, report: Report) -> None:

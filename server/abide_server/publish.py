@@ -6,6 +6,9 @@ published; a crash between leaves a number that was never used, not a release wi
 
 from __future__ import annotations
 
+import msgspec
+
+from abide_rules.calendar import spell_out
 from abide_rules.errors import MalformedError, TooLargeError
 from abide_rules.i18n import _
 from abide_rules.people import encode_people
@@ -20,15 +23,16 @@ from abide_server.store.base import Act, Release, Store
 async def publish_policy(store: Store, repository: Repository, source: bytes, name: str, act: Act) -> int:
     """Validate, number, sign and publish a policy; return its release version. The caller holds the publish lock.
 
-    Raises PolicyError (with every mistake), MalformedError, TooLargeError or ConfigurationError; nothing is published
-    then.
+    What is published has its public holidays spelt out. Raises PolicyError (with every mistake), MalformedError,
+    TooLargeError or ConfigurationError; nothing is published then.
     """
     text = _text(source, name, MAX_POLICY_BYTES)
     policy = parse_policy(text, name)
     repository.require_keys("policy")
     await settle(store, repository, act.at)
     version = await _next_version(store, repository)
-    data = encode_release(version, policy)
+    published = msgspec.structs.replace(policy, calendar=spell_out(policy.calendar, act.at))
+    data = encode_release(version, published)
     if len(data) > MAX_POLICY_BYTES:
         raise TooLargeError(f"a release has at most {MAX_POLICY_BYTES} bytes, this one {len(data)}")
     await store.add_release(Release(version, act.at, act.actor, act.note, name, text))

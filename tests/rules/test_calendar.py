@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from abide_rules.calendar import DAY_MS, Calendar, Holidays, Schedule, parse_days, parse_span
+from abide_rules.calendar import DAY_MS, HOLIDAY_YEARS, Calendar, Holidays, Schedule, parse_days, parse_span, spell_out
 from abide_rules.errors import ConfigurationError
 
 OFFICE = Calendar(
@@ -48,6 +48,18 @@ def ms(text: str) -> int:
 )
 def test_an_instant_is_working_or_free(calendar: Calendar, at: str, period: str, why: str) -> None:
     assert Schedule(calendar).period(ms(at)) == period, why
+
+
+def test_spelt_out_holidays_mean_the_same_for_ten_years() -> None:
+    at = ms("2026-11-23T10:00+01:00")
+    written = spell_out(OFFICE, at)
+    assert written.holidays is None
+    assert "2026-12-24" in written.extra_holidays
+    days = range(at - 300 * DAY_MS, at + HOLIDAY_YEARS * 365 * DAY_MS, DAY_MS)
+    before, after = Schedule(OFFICE), Schedule(written)
+    assert [before.period(day) for day in days] == [after.period(day) for day in days]
+    assert spell_out(written, at) == written
+    assert spell_out(NIGHT, at) == NIGHT
 
 
 def test_the_person_s_zone_replaces_the_calendar_s() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from http_message_signatures import HTTPMessageSigner, MappingKeyResolver, algor
 from tuf.api.exceptions import ExpiredMetadataError
 from tuf.ngclient import Updater, UpdaterConfig
 
+from abide_rules.calendar import Schedule
 from abide_rules.people import decode_people, encode_people
 from abide_rules.people_file import parse_people
+from abide_rules.plan import PLAN_DAYS
 from abide_rules.policy import decode_release, encode_release
 from abide_rules.policy_file import parse_policy
 from abide_rules.wire import PEOPLE_TARGET, POLICY_TARGET, SIGNATURE_AGE_S, TUF_METADATA_PATH, TUF_TARGETS_PATH
@@ -68,6 +72,28 @@ async def test_the_reference_client_follows_every_release(house: House, folder: 
         assert raw is not None
         release = decode_release(raw)
         assert (release.version, release.policy.id) == (version, template)
+
+
+COMPILE = """
+import sys
+sys.modules["holidays"] = None  # from now on an import of it fails
+from abide_rules.people import Person
+from abide_rules.plan import compile_plan
+from abide_rules.policy import decode_release
+plan = compile_plan(decode_release(sys.stdin.buffer.read()), Person(), int(sys.argv[1]))
+print(*(span.start for span in plan.timeline))
+"""
+
+
+async def test_a_laptop_needs_no_library_of_holidays_for_what_is_published(house: House, folder: Path) -> None:
+    await _publish(house, "strict")
+    raw = await asyncio.to_thread(_download, house, folder, POLICY_TARGET)
+    year = dt.datetime.fromtimestamp(NOW / 1000, dt.UTC).year
+    christmas = int(dt.datetime(year, 12, 24, 22, tzinfo=dt.UTC).timestamp() * 1000)
+    command = [sys.executable, "-c", COMPILE, str(christmas)]
+    done = await asyncio.to_thread(subprocess.run, command, input=raw, capture_output=True, check=True)
+    meant = Schedule(parse_policy(policy("strict")).calendar).boundaries(christmas, christmas + PLAN_DAYS * DAY_MS)
+    assert done.stdout.decode().split() == [str(start) for start, _period in meant]
 
 
 async def test_a_publisher_that_died_after_signing_is_made_good_by_the_next_one(house: House) -> None:
