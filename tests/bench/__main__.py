@@ -34,7 +34,7 @@ def main() -> int:
 def _run(chosen: list[Measurement], out: Path, scale: float) -> int:
     where = machine.describe()
     print(where, machine.load_warning(), sep="\n", flush=True)
-    folder = ROOT / "var" / "bench"
+    folder = out.with_suffix("")  # var/bench beside var/bench.json
     bench = Bench(folder, ROOT / "var" / "peers", where, lambda line: print(line, flush=True), scale)
     begin = time.monotonic()
     for measurement in chosen:

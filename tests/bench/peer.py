@@ -8,6 +8,9 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+PYTHON = Path(sys.executable)
+SCRIPTS = Path(__file__).parent / "peers"
+
 
 class PeerError(Exception):
     """A peer cannot be had; the text says which and why."""
@@ -33,14 +36,9 @@ def make_home(folder: Path, peer: Peer) -> Path:
     wanted = "\n".join(peer.requirements)
     if stamp.exists() and stamp.read_text() == wanted:
         return home
-    venv.create(home, with_pip=True, clear=True)
-    command: list[str | Path] = [
-        home / "bin" / "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        *peer.requirements,
-    ]
+    venv.create(home, clear=True)
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "--python", home / "bin" / "python", "--disable-pip-version-check"]
+    command = [*pip, "install", "--quiet", *peer.requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -56,7 +54,3 @@ def ask(home: Path, script: Path, *arguments: Path | str) -> str:
     if done.returncode:
         raise PeerError(f"{script.name} in {home} ended with {done.returncode}: {done.stderr[-500:]}")
     return done.stdout
-
-
-SCRIPTS = Path(__file__).parent / "peers"
-PYTHON = Path(sys.executable)
