@@ -38,7 +38,7 @@ def test_every_promised_figure_has_a_measurement() -> None:
 
 def test_a_run_writes_its_figures_beside_those_of_earlier_runs_and_prints_a_table(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
-    figures.merge(out, [figure("push_p50", 250.0), figure("classify", 1.0)])
+    figures.write(out, [figure("push_p50", 250.0), figure("classify", 1.0)])
     done = run(out, "--only", "classify")
     found = {one["name"]: one for one in json.loads(out.read_text())}
     assert found.keys() == {"push_p50", "classify"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
 
 from tests.bench import machine
-from tests.bench.figures import merge
+from tests.bench.figures import Figure, read, write
 from tests.bench.measurements import MEASUREMENTS
 from tests.bench.registry import Bench, Measurement
 from tests.bench.table import show
@@ -23,15 +24,16 @@ def main() -> int:
     arguments.add_argument("--out", type=Path, default=ROOT / "var" / "bench.json", metavar="FILE")
     arguments.add_argument("--scale", type=float, default=1.0, metavar="SHARE", help="do only this share of the work")
     options = arguments.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended, too
     chosen = [measurement for measurement in MEASUREMENTS if measurement.is_meant(options.only)]
     if not chosen:
         names = ", ".join(name for measurement in MEASUREMENTS for name in measurement.names)
         print(f"nothing is called {options.only!r}; there are: {names}", file=sys.stderr)
         return 2
-    return _run(chosen, options.out, options.scale)
+    return _run(chosen, options.out, options.scale, read(options.out) if options.only else [])
 
 
-def _run(chosen: list[Measurement], out: Path, scale: float) -> int:
+def _run(chosen: list[Measurement], out: Path, scale: float, kept: list[Figure]) -> int:
     where = machine.describe()
     print(where, machine.load_warning(), sep="\n", flush=True)
     folder = out.with_suffix("")  # var/bench beside var/bench.json
@@ -41,7 +43,7 @@ def _run(chosen: list[Measurement], out: Path, scale: float) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _measure(bench, measurement)
-        merge(out, bench.figures)
+        write(out, bench.figures, kept)
     show(bench.figures)
     print(f"{out}: {len(bench.figures)} figures in {time.monotonic() - begin:.0f} s")
     for problem in bench.problems:

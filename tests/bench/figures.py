@@ -61,9 +61,8 @@ def read(path: Path) -> list[Figure]:
     return msgspec.json.decode(path.read_bytes(), type=list[Figure]) if path.exists() else []
 
 
-def merge(path: Path, new: Sequence[Figure]) -> list[Figure]:
-    """Put figures into a file in place of those of the same name; return all that it has then."""
-    found = {figure.name: figure for figure in read(path)} | {figure.name: figure for figure in new}
+def write(path: Path, new: Sequence[Figure], kept: Sequence[Figure] = ()) -> None:
+    """Write figures in place of those of the same name among ``kept``, and the rest of those too."""
+    found = {figure.name: figure for figure in (*kept, *new)}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, msgspec.json.format(msgspec.json.encode(list(found.values())), indent=1) + b"\n")
-    return list(found.values())
