@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from abide_agent.cli.output import JsonOption, StateOption, SystemOption, answer, config_of, installer_of
+from abide_agent.cli.output import (
+    JsonOption,
+    StateOption,
+    SystemOption,
+    answer,
+    config_of,
+    installer_of,
+    is_for_all_accounts,
+)
 from abide_agent.health import announced
 from abide_rules.errors import ConfigurationError
 from abide_rules.i18n import _
@@ -32,7 +40,8 @@ def register(app: typer.Typer) -> None:
 
         if bool(token) == (token_file is not None):
             raise typer.BadParameter(_("give either a token or --token-file"))
-        config, given = config_of(state, system), parse_token(_read(token, token_file))
+        config = config_of(state, system or (state is None and is_for_all_accounts()))
+        given = parse_token(_read(token, token_file))
         with announced(config.socket):
             identity = asyncio.run(enrol(config, given, again=again))
             if config.system and (installer := installer_of(config)).is_installed:

@@ -44,7 +44,8 @@ def register(app: typer.Typer) -> None:
             browser_dir is not None
         ):
             raise typer.BadParameter(_("these options do not go together"))
-        choices = Choices(allow_private_windows, only_system_hosts)
+        is_chosen = allow_private_windows or only_system_hosts
+        choices = Choices(allow_private_windows, only_system_hosts) if is_chosen else None
         with announced(config.socket):
             done = installer_of(config).install(browser_dir, replace=replace, choices=choices)
         text = describe(done)

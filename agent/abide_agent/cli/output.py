@@ -38,6 +38,11 @@ def config_in_use(state: Path | None, system: bool) -> Config:
     return own if chosen or own.identity.exists() or not system_config().socket.exists() else system_config()
 
 
+def is_for_all_accounts() -> bool:
+    """Say whether root, who asks, has an agent installed for all accounts: then that one is meant."""
+    return platform.user_id() == 0 and not os.environ.get("ABIDE_STATE") and system_config().wrapper.exists()
+
+
 def installer_of(config: Config) -> Installer:
     """Return what installs for this account, or for all. Raises ConfigurationError without the right to."""
     if config.system and platform.user_id() != 0:

@@ -27,6 +27,8 @@ SYSTEM_UNIT = """\
 Description=Abide agent: enforces the generative-AI usage policy
 Wants=network-online.target
 After=network-online.target
+# Before it is enrolled there is nothing to do; enrolment starts it.
+ConditionPathExists=/var/lib/abide-agent/identity.json
 
 [Service]
 Type=exec
