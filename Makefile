@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 SOURCES := pyproject.toml build/requirements/dev.txt package-lock.json build/setup.sh build/hatch_build.py \
            $(wildcard rules/abide_rules/locale/*/LC_MESSAGES/*.po)
 
-.PHONY: help demo test bench check setup messages lock clean
+.PHONY: help demo test bench check package setup messages lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -29,6 +29,9 @@ check: setup     ## lint and types, Python and extension
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent lint
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent lint:addon
 
+package: setup   ## dist/: the agent as a Debian package, the extension as CRX and XPI (KEY=file: the extension's key; UPDATE_URL=https://…)
+	@$(BIN)/python build/package.py $(if $(KEY),--key $(KEY)) $(if $(UPDATE_URL),--update-url $(UPDATE_URL))
+
 setup: $(STAMP)  ## virtualenv, locked dependencies, and, as root, missing system packages
 
 $(STAMP): $(SOURCES)
@@ -43,6 +46,9 @@ messages: setup  ## collect new texts for translation
 lock: setup      ## renew the lock files after a change in pyproject.toml or package.json
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header --universal --python-version 3.11 -o build/requirements/dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --extra agent --extra package --constraints build/requirements/dev.txt \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --no-header --universal --python-version 3.11 -o build/requirements/package.txt
 	@npm install --package-lock-only
 
 clean:           ## everything that can be made again

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 WAIT_S = 30
 POLICY_LINES = {"zone:": "  zone: Asia/Shanghai", "holidays:": "  holidays: {country: CN}"}
@@ -22,7 +22,7 @@ POLICY_LINES = {"zone:": "  zone: Asia/Shanghai", "holidays:": "  holidays: {cou
 def check_program(program: Path, folder: Path) -> str:
     """Use every command of ``program`` with a server of its own below ``folder``; return the times.
 
-    Raises CalledProcessError, AssertionError or TimeoutError at the first thing that is not well.
+    Raises CalledProcessError, RuntimeError or TimeoutError at the first thing that is not well.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -30,7 +30,9 @@ def check_program(program: Path, folder: Path) -> str:
     require("abide-agent" in answer(program, "--help"), "--help explains the program")
     require("代理" in answer(program, "--help", lang="zh"), "--help explains it in Chinese")
     with server(folder) as token:
-        require(not json.loads(answer(program, "doctor", *state, "--json", code=1))["ok"], "the doctor misses enrolment")
+        require(
+            not json.loads(answer(program, "doctor", *state, "--json", code=1))["ok"], "the doctor misses enrolment"
+        )
         answer(program, "enroll", token, *state)
         begin = time.monotonic()
         with running([str(program), "run", "--json", *state], folder / "agent.log") as process:
@@ -51,32 +53,31 @@ def speak(program: Path, state: tuple[str, str]) -> float:
     command = [str(program), "native-host", *state, f"chrome-extension://{ids['chromium_id']}/"]
     begin = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as host:
+        to_host, from_host = cast("IO[bytes]", host.stdin), cast("IO[bytes]", host.stdout)
         body = json.dumps(hello | {"policy_version": 0}).encode()
-        assert host.stdin is not None
-        host.stdin.write(struct.pack("=I", len(body)) + body)
-        host.stdin.flush()
-        kinds = [frame(host)["type"]]
+        to_host.write(struct.pack("=I", len(body)) + body)
+        to_host.flush()
+        kinds = [next_type(from_host)]
         first = time.monotonic() - begin
         while kinds[-1] != "plan":
-            kinds.append(frame(host)["type"])
-        host.stdin.close()
+            kinds.append(next_type(from_host))
+        to_host.close()
         host.wait(WAIT_S)
     require(kinds[0] == "session", "the native host relays")
     return first
 
 
-def frame(host: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the next message of a native host."""
-    assert host.stdout is not None
-    (length,) = struct.unpack("=I", host.stdout.read(4))
-    message: dict[str, Any] = json.loads(host.stdout.read(length))
-    return message
+def next_type(from_host: IO[bytes]) -> str:
+    """Return the type of the native host's next message."""
+    head = from_host.read(4)
+    require(len(head) == 4, "the native host answers")
+    return str(json.loads(from_host.read(struct.unpack("=I", head)[0]))["type"])
 
 
 def status(program: Path, state: tuple[str, str]) -> dict[str, Any]:
     """Return what the program says of the running daemon."""
     result = subprocess.run([str(program), "status", *state, "--json"], capture_output=True, check=False)
-    return {"policy_version": 0} | json.loads(result.stdout)
+    return {"policy_version": 0, **json.loads(result.stdout)}
 
 
 def answer(program: Path, *arguments: str, code: int = 0, lang: str = "en") -> str:
@@ -90,7 +91,11 @@ def answer(program: Path, *arguments: str, code: int = 0, lang: str = "en") -> s
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
     """Run a server with an authority of its own and a policy with holidays; yield a token."""
-    tool, data, policy = str(Path(sys.executable).parent / "abide-server"), str(folder / "server"), folder / "policy.yaml"
+    tool, data, policy = (
+        str(Path(sys.executable).parent / "abide-server"),
+        str(folder / "server"),
+        folder / "policy.yaml",
+    )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

@@ -16,8 +16,8 @@ def third_party(venv: Path) -> str:
 
 
 def _one(distribution: Distribution) -> str:
-    metadata = distribution.metadata
-    name = metadata.get("License-Expression") or metadata.get("License", "").partition("\n")[0]
+    metadata = distribution.metadata.json
+    name = metadata.get("license_expression") or str(metadata.get("license", "")).partition("\n")[0]
     files = [file for file in distribution.files or () if _is_licence(file.name) and ".dist-info" in str(file)]
     texts = [Path(str(file.locate())).read_text("utf-8", "replace").strip() for file in files]
     return "\n\n".join([f"==== {distribution.name} {distribution.version} ({name})", *texts])

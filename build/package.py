@@ -38,7 +38,9 @@ PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 def main() -> int:
     """Make the packages; the exit code says whether every step was well."""
     arguments = argparse.ArgumentParser(prog="make package", description=__doc__)
-    arguments.add_argument("--key", type=Path, default=KEY, help="the extension's key: made when missing, kept for ever")
+    arguments.add_argument(
+        "--key", type=Path, default=KEY, help="the extension's key: made when missing, kept for ever"
+    )
     arguments.add_argument("--update-url", default="", help="the server's folder of extensions, https://…/extension/")
     arguments.add_argument("--version", help="only pack the program that is there already, as this version")
     options = arguments.parse_args()

@@ -13,6 +13,10 @@ command -v Xvfb >/dev/null || need+=(xvfb)
 command -v faketime >/dev/null || need+=(faketime)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)
 if ! fc-list :lang=zh 2>/dev/null | grep -q .; then need+=(fonts-noto-cjk); fi
+command -v objcopy >/dev/null || need+=(binutils) # make package
+"$python" -c 'import ctypes, sysconfig as s; ctypes.CDLL("/".join(map(s.get_config_var, ("LIBDIR", "INSTSONAME"))))' 2>/dev/null ||
+    need+=("$("$python" -c 'import sys; print("libpython{}.{}".format(*sys.version_info))')")
+[[ -x /lib/systemd/systemd ]] || need+=(systemd) # tests of the package
 if ((${#need[@]})); then
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
         say "installing system packages: ${need[*]}"

@@ -43,7 +43,9 @@ class Machine:
     def changes(self) -> dict[str, str]:
         """What is otherwise than on the machine that this one was made of: path → added, changed or removed."""
         top = self._root / "run/changes"
-        found = {str(path.relative_to(top)): _difference(path, Path("/") / path.relative_to(top)) for path in top.rglob("*")}
+        found = {
+            str(path.relative_to(top)): _difference(path, Path("/") / path.relative_to(top)) for path in top.rglob("*")
+        }
         return {path: how for path, how in found.items() if how}
 
 
