@@ -17,11 +17,11 @@ ENVIRONMENT = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"
 
 
 class Machine:
-    """A running machine; ``shared`` is a folder that is the same there and here."""
+    """A running machine; ``root`` is its root folder, ``shared`` a folder that is the same there and here."""
 
     def __init__(self, first_process: int, shared: Path) -> None:
         self.shared = shared
-        self._root = Path(f"/proc/{first_process}/root")
+        self.root = Path(f"/proc/{first_process}/root")
         self._enter = ("nsenter", "-t", str(first_process), "-m", "-p", "-C", "-u", "-i", "--")
 
     def command(self, *arguments: str | Path, account: str = "root") -> list[str]:
@@ -42,7 +42,7 @@ class Machine:
 
     def changes(self) -> dict[str, str]:
         """What is otherwise than on the machine that this one was made of: path → added, changed or removed."""
-        top = self._root / "run/changes"
+        top = self.root / "run/changes"
         found = {
             str(path.relative_to(top)): _difference(path, Path("/") / path.relative_to(top)) for path in top.rglob("*")
         }
