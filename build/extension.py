@@ -23,7 +23,7 @@ from abide_rules.files import write_atomic
 
 SOURCE = Path(__file__).parent.parent / "extension"
 RSA_BITS = 2_048
-LEFT_OUT = {".md", ".svg"}
+LEFT_OUT = {".md"}
 
 
 def main() -> int:
