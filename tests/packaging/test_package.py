@@ -36,7 +36,9 @@ KEEPS_OUT = [
     "--disable-background-networking",
     "--disable-component-extensions-with-background-pages",
 ]
-NOT_OURS = re.compile(r"var/(lib/(dpkg|apt)|cache/(apt|debconf))(/|$)|var/log/|home/")  # dpkg, the journal, the browser
+NOT_OURS = re.compile(  # dpkg, the journal, the browser, and other services that installing wakes
+    r"var/(lib/(dpkg|apt|PackageKit|systemd)|cache/(apt|debconf|PackageKit))(/|$)|var/log/|home/|var/tmp/systemd-private-(?!.*abide)"
+)
 
 
 def package(*arguments: str) -> Path:
