@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -65,7 +66,7 @@ class Installer:
             write_atomic(self._config.choices, msgspec.json.encode(choices or load_choices(self._config)))
         told = told_of(self._config)
         if browser_dir is not None:
-            browser = Browser("browser", "chromium", browser_dir.absolute() / "NativeMessagingHosts")
+            browser = browser_of(browser_dir.absolute())
             only = (wrapper(self._config), manifest(browser, self._config, told.bundle))
             return [self._write(file, replace) for file in only]
         done = [self._write(file, replace) for file in wanted(self._config, self._layout, told)]
@@ -132,6 +133,14 @@ class Installer:
         else:
             self._config.installed.unlink(missing_ok=True)
             self._config.choices.unlink(missing_ok=True)
+
+
+def browser_of(folder: Path) -> Browser:
+    """Return the browser that keeps its users' data in ``folder``: Firefox's is ``.mozilla`` (``Mozilla`` on macOS)."""
+    if folder.name == ".mozilla":
+        return Browser("browser", "firefox", folder / "native-messaging-hosts")
+    family: Literal["chromium", "firefox"] = "firefox" if folder.name == "Mozilla" else "chromium"
+    return Browser("browser", family, folder / "NativeMessagingHosts")
 
 
 def installed(config: Config) -> tuple[Installed, ...]:

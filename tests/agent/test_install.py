@@ -95,6 +95,22 @@ def test_a_browser_directory_gets_one_manifest_and_nothing_else_is_written(
     assert files(home)
 
 
+@pytest.mark.parametrize(
+    ("folder", "written", "allowed"),
+    [
+        (".mozilla", "native-messaging-hosts", "allowed_extensions"),
+        ("Mozilla", "NativeMessagingHosts", "allowed_extensions"),
+        ("chromium", "NativeMessagingHosts", "allowed_origins"),
+    ],
+)
+def test_a_browser_directory_is_known_by_its_name(
+    config: Config, layout: Layout, tmp_path: Path, folder: str, written: str, allowed: str
+) -> None:
+    Installer(config, layout).install(tmp_path / folder, replace=False)
+    manifest = json.loads((tmp_path / folder / written / "abide.agent.json").read_text())
+    assert manifest.keys() == {"name", "description", "path", "type", allowed}
+
+
 def test_the_wrapper_starts_the_native_host(config: Config, layout: Layout, tmp_path: Path) -> None:
     Installer(config, layout).install(tmp_path / "profile", replace=False)
     assert os.access(config.wrapper, os.X_OK)

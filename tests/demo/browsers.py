@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
-from tests.demo.programs import ROOT, StoryError
+from tests.demo.programs import ROOT, StoryError, until
 
 EXTENSION = ROOT / "extension"
 CHROMIUMS = ("chromium", "chromium-browser")
@@ -68,3 +68,9 @@ def driven_chromium(
             yield context
         finally:
             context.close()
+
+
+def extension_url(context: BrowserContext) -> str:
+    """The origin of the extension's own pages in Chromium."""
+    workers = until("the extension runs", lambda: context.service_workers)
+    return str(workers[0].url).rpartition("/background.js")[0]

@@ -15,7 +15,7 @@ from tests.demo.programs import Program, StoryError, free_port, tool, tool_json,
 
 
 class House:
-    """Everything below ``folder``; nothing outside it is touched."""
+    """Everything below ``folder``; nothing outside it is touched. ``profile`` is Chromium's data and Firefox's home."""
 
     def __init__(self, folder: Path, template: str = "strict") -> None:
         self.folder = folder
@@ -40,7 +40,8 @@ class House:
         self.start_server()
         token = tool_json("abide-server", "token", "--data", self.data)["token"]
         tool("abide-agent", "enroll", token, "--state", self.state)
-        tool("abide-agent", "install", "--state", self.state, "--browser-dir", self.profile)
+        for browser_dir in (self.profile, self.profile / ".mozilla"):
+            tool("abide-agent", "install", "--state", self.state, "--browser-dir", browser_dir)
         self.start_agent()
 
     def start_server(self) -> None:

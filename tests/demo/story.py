@@ -22,8 +22,8 @@ from tests.demo.stand_in import StandIn
 
 CHATGPT = "https://chatgpt.com/c/demo?model=auto#top"
 CLAUDE = "https://claude.ai/new"
-BLOCK_PAGE = re.compile(r"^chrome-extension://.*/pages/block\.html")
-WARN_PAGE = re.compile(r"^chrome-extension://.*/pages/warn\.html")
+BLOCK_PAGE = re.compile(r"^(chrome|moz)-extension://.*/pages/block\.html")
+WARN_PAGE = re.compile(r"^(chrome|moz)-extension://.*/pages/warn\.html")
 WAIT_MS = 20_000
 
 

@@ -17,9 +17,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from abide_agent.bundle import bundle
+from abide_agent.config import Config
+from abide_agent.install import browser_of
+from abide_agent.wanted import manifest
 from abide_rules import envelope as dsse
 from abide_rules.plan import Plan, encode_plan
-from abide_rules.wire import EXTENSION_ID_CHROMIUM, NATIVE_HOST_NAME
 
 Message = dict[str, Any]
 
@@ -84,20 +87,14 @@ class HandAgent:
                 return message
 
     def _install(self, path: Path) -> None:
-        script = self._folder / "native-host"
+        script = Config(self._folder).wrapper
         relay = Path(__file__).with_name("relay_host.py")
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{relay}" "{path}"\n')
         script.chmod(0o700)
-        hosts = self._profile / "NativeMessagingHosts"
-        hosts.mkdir(parents=True, exist_ok=True)
-        manifest = {
-            "name": NATIVE_HOST_NAME,
-            "description": "Abide",
-            "path": str(script),
-            "type": "stdio",
-            "allowed_origins": [f"chrome-extension://{EXTENSION_ID_CHROMIUM}/"],
-        }
-        (hosts / f"{NATIVE_HOST_NAME}.json").write_text(json.dumps(manifest))
+        for browser in map(browser_of, (self._profile, self._profile / ".mozilla")):
+            file = manifest(browser, Config(self._folder), bundle())
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.write_bytes(file.data)
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):

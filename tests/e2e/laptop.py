@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext
 
-from tests.demo.browsers import driven_chromium
+from tests.demo.driver import Chromium, driven, expect
 from tests.demo.house import House
+from tests.demo.page import Browser, Page
 from tests.demo.programs import until
 from tests.demo.stand_in import StandIn
 from tests.demo.story import BLOCK_PAGE, WAIT_MS
@@ -18,11 +19,17 @@ from tests.demo.story import BLOCK_PAGE, WAIT_MS
 class Laptop:
     """A house with an open browser."""
 
-    def __init__(self, house: House, stand_in: StandIn, context: BrowserContext) -> None:
-        self.house, self.stand_in, self.context = house, stand_in, context
+    def __init__(self, house: House, stand_in: StandIn, browser: Browser) -> None:
+        self.house, self.stand_in, self.browser = house, stand_in, browser
+
+    @property
+    def context(self) -> BrowserContext:
+        """Playwright's own, for what can be looked at in Chromium only."""
+        assert isinstance(self.browser, Chromium)
+        return self.browser.context
 
     def visit(self, url: str) -> Page:
-        tab = self.context.new_page()
+        tab = self.browser.new_page()
         tab.goto(url, wait_until="commit")
         return tab
 
@@ -54,15 +61,20 @@ def in_force(laptop: Laptop) -> None:
 
 @contextmanager
 def open_laptop(
-    folder: Path, prepare: Callable[[House], object] = lambda house: None, *, locale: str = "en-US", dark: bool = False
+    folder: Path,
+    prepare: Callable[[House], object] = lambda house: None,
+    *,
+    browser: str = "chromium",
+    locale: str = "en-US",
+    dark: bool = False,
 ) -> Iterator[Laptop]:
     """A server with the strict policy (or what ``prepare`` makes of it), an enrolled agent, a browser that obeys."""
     house, stand_in = House(folder / "house"), StandIn(folder)
     try:
         prepare(house)
         house.open()
-        with driven_chromium(house.profile, stand_in.flags, locale=locale, dark=dark) as context:
-            laptop = Laptop(house, stand_in, context)
+        with driven(browser, house.profile, stand_in, locale=locale, dark=dark) as opened:
+            laptop = Laptop(house, stand_in, opened)
             in_force(laptop)
             yield laptop
     finally:

@@ -1,4 +1,4 @@
-"""The extension in real Chromium, with a real native-messaging host and an agent in the test's hand."""
+"""The extension in real browsers, with a real native-messaging host and an agent in the test's hand."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
 
-from abide_rules.wire import EXTENSION_ID_CHROMIUM
-from tests.demo.browsers import driven_chromium
+from tests.demo.driver import driven, expect
+from tests.demo.page import Browser, Page
 from tests.demo.stand_in import StandIn
 from tests.e2e.hand_agent import HandAgent
 from tests.e2e.plans import plan
 
-ORIGIN = f"chrome-extension://{EXTENSION_ID_CHROMIUM}"
+ORIGIN = r"(chrome|moz)-extension://[^/]+"
 BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?back=\d)?#https://")
 WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?back=\d)?#https://")
 CHAT = "https://chatgpt.com/c/1?model=x#top"
@@ -25,17 +24,18 @@ CHAT = "https://chatgpt.com/c/1?model=x#top"
 class Desk:
     """A person's browser and agent; ``open`` and ``close`` the browser as often as needed, on one profile."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name = name
         self.profile = folder / "profile"
         self.profile.mkdir()
         self.web = StandIn(folder)
         self.agent = HandAgent(folder, self.profile)
         self._stack = ExitStack()
-        self.context: BrowserContext
+        self.browser: Browser
 
     def open(self) -> Page:
-        self.context = self._stack.enter_context(driven_chromium(self.profile, self.web.flags))
-        return self.context.pages[0]
+        self.browser = self._stack.enter_context(driven(self._name, self.profile, self.web))
+        return self.browser.pages[0]
 
     def close(self) -> None:
         self._stack.close()
@@ -43,17 +43,10 @@ class Desk:
     def hosts_reached(self) -> set[str]:
         return {host for host, _ in self.web.hits}
 
-    def stop_worker(self, page: Page) -> None:
-        """End the extension's worker as the browser does when it is idle."""
-        session = self.context.new_cdp_session(page)
-        session.send("ServiceWorker.enable")
-        session.send("ServiceWorker.stopAllWorkers")
-        session.detach()
-
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
+def desk(tmp_path: Path, browser: str) -> Iterator[Desk]:
+    made = Desk(tmp_path, browser)
     yield made
     made.close()
     made.agent.stop()
@@ -110,7 +103,7 @@ def test_continue_opens_one_tab_until_the_policy_is_stricter(desk: Desk) -> None
     expect(page).to_have_url(WARNED)
     page.locator("#continue").click()
     expect(page).to_have_url(CHAT)
-    other = desk.context.new_page()
+    other = desk.browser.new_page()
     other.goto(CHAT)
     expect(other).to_have_url(WARNED)
     push(desk, 2, "block")
@@ -142,12 +135,12 @@ def test_inform_shows_a_banner_that_can_be_closed(desk: Desk) -> None:
     page.wait_for_function(f"{count} === 'BODY'")
 
 
-def test_it_holds_without_agent_worker_and_after_a_restart(desk: Desk) -> None:
+def test_it_holds_without_agent_background_and_after_a_restart(desk: Desk) -> None:
     page = start(desk, "block")
     desk.agent.stop()
     page.goto("https://claude.ai/")
     expect(page).to_have_url(BLOCKED)
-    desk.stop_worker(page)
+    desk.browser.stop_background()
     page.goto("https://example.org/")
     page.goto(CHAT)
     expect(page).to_have_url(BLOCKED)
@@ -167,8 +160,8 @@ def test_another_key_and_an_older_policy_are_refused_and_shown(desk: Desk) -> No
     page = start(desk, "block")
     push(desk, 2, "block")
     desk.agent.push(plan(1, "allow"))
-    popup = desk.context.new_page()
-    popup.goto(f"{ORIGIN}/pages/popup.html")
+    popup = desk.browser.new_page()
+    popup.goto(f"{desk.browser.extension}/pages/popup.html")
     expect(popup.locator("#refusal")).to_contain_text("An older policy was offered")
     desk.agent.stop()
     imposter = HandAgent(desk.profile.parent, desk.profile)

@@ -7,9 +7,7 @@ import re
 import time
 from pathlib import Path
 
-from playwright.sync_api import expect
-
-from tests.demo.browsers import driven_chromium
+from tests.demo.driver import driven, expect
 from tests.demo.house import House
 from tests.demo.stand_in import StandIn
 from tests.demo.story import WAIT_MS, WARN_PAGE
@@ -25,7 +23,7 @@ def next_full_minute(at_least_s: int) -> dt.datetime:
     return now.replace(second=0, microsecond=0)
 
 
-def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path) -> None:
+def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path, browser: str) -> None:
     house, stand_in = House(tmp_path / "house", "balanced"), StandIn(tmp_path)
     try:
         end = next_full_minute(PASS_MS // 1000 + 45)
@@ -33,18 +31,18 @@ def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path) -> N
         house.policy.write_text(re.sub(r'-\d\d:\d\d"\]', f'-{end:%H:%M}"]', text), "utf-8")
         house.publish()
         house.open()
-        with driven_chromium(house.profile, stand_in.flags) as context:
-            laptop = Laptop(house, stand_in, context)
+        with driven(browser, house.profile, stand_in) as opened:
+            laptop = Laptop(house, stand_in, opened)
             in_force(laptop)
             passed, stopped = laptop.visit("https://claude.ai/new"), laptop.visit("https://poe.com/")
             for tab in (passed, stopped):
                 tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
             passed.locator("#continue").click()
             passed.wait_for_url(OPEN, timeout=WAIT_MS)
-            opened = time.monotonic()
+            begin = time.monotonic()
             house.close()
             passed.wait_for_url(WARN_PAGE, timeout=PASS_MS + WAIT_MS)
-            assert (time.monotonic() - opened) * 1000 > PASS_MS - 5_000
+            assert (time.monotonic() - begin) * 1000 > PASS_MS - 5_000
             assert dt.datetime.now(dt.UTC) < end, "the pass ended only with the period"
             left_ms = (end - dt.datetime.now(dt.UTC)).total_seconds() * 1000
             for tab in (passed, stopped):

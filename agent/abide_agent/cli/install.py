@@ -15,7 +15,7 @@ from abide_rules.i18n import _
 
 BrowserDirOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help=_("Only for the Chromium-like browser with this user-data directory.")),
+    typer.Option(metavar="DIR", help=_("Only for the browser with this user-data directory (Firefox: ~/.mozilla).")),
 ]
 
 
