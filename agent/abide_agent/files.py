@@ -1,12 +1,11 @@
-"""The state directory: its folders and the files that must not be there yet, readable by their owner only."""
+"""The state directory: its folders, readable by their owner only, and what must not stay in them."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from abide_rules.errors import ConfigurationError
-from abide_rules.files import sync_folder
+from abide_rules.files import remove_leftovers
 from abide_rules.i18n import _
 
 PRIVATE_MODE = 0o700
@@ -24,11 +23,8 @@ def make_private_dir(path: Path) -> None:
         ) from error
 
 
-def create_file(path: Path, data: bytes) -> None:
-    """Create ``path`` (0600), never replacing one that is there. Raises FileExistsError or OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+def clean_state(state: Path, tuf: Path) -> None:
+    """Delete temporary files of agents that were killed; only the one daemon of this state may call this."""
+    remove_leftovers(state)
+    remove_leftovers(tuf, "tmp*")  # python-tuf's
+    remove_leftovers(tuf / "root_history", "tmp*")

@@ -10,10 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from abide_agent.config import Config
-from abide_agent.files import create_file
 from abide_rules.envelope import device_id
 from abide_rules.errors import ConfigurationError
-from abide_rules.files import write_atomic
+from abide_rules.files import create_atomic, write_atomic
 from abide_rules.i18n import _
 
 
@@ -65,7 +64,7 @@ def create_key(path: Path) -> Ed25519PrivateKey:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        create_file(path, pem)
+        create_atomic(path, pem)
     except FileExistsError:
         return load_key(path)
     except OSError as error:

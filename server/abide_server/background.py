@@ -74,6 +74,10 @@ async def _renew(app: web.Application) -> None:
 
 
 def renew_once(config: ServerConfig, repository: Repository, now: int) -> int | None:
-    """Sign again what is due, under the publish lock; return the new timestamp version or None."""
+    """Clean up after killed publishers, and sign again what is due; return the new timestamp version or None.
+
+    Holds the publish lock.
+    """
     with locked(config.data.publish_lock):
+        repository.remove_leftovers()
         return repository.renew(now)

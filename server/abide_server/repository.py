@@ -28,7 +28,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import SerializationError
 
 from abide_rules.errors import ConfigurationError
-from abide_rules.files import write_atomic
+from abide_rules.files import remove_leftovers, write_atomic
 from abide_rules.i18n import _
 from abide_server.clock import as_datetime
 from abide_server.signing import Signers
@@ -89,6 +89,11 @@ class Repository:
             parent = self._any("targets" if needed in DELEGATED else "root").signed
             if self._signers.public(needed).keyid not in parent.get_delegated_role(needed).keyids:
                 raise ConfigurationError(_("the key that was given is not the key of {role}", role=needed))
+
+    def remove_leftovers(self) -> None:
+        """Delete temporary files of publishers that were killed."""
+        for folder in (self._metadata, *self._targets.glob("*/")):
+            remove_leftovers(folder)
 
     def read_target(self, role: str, name: str) -> bytes | None:
         """Return the bytes of ``name`` that the timestamp leads to, or None when it was never published."""

@@ -17,9 +17,9 @@ from tests.demo.programs import Program, StoryError, free_port, tool, tool_json,
 class House:
     """Everything below ``folder``; nothing outside it is touched. ``profile`` is Chromium's data and Firefox's home."""
 
-    def __init__(self, folder: Path, template: str = "strict") -> None:
+    def __init__(self, folder: Path, template: str = "strict", *, url: str = "") -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = url or f"http://127.0.0.1:{free_port()}"
         self.data = folder / "server"
         self.state = folder / "agent"
         self.profile = folder / "profile"
@@ -47,7 +47,7 @@ class House:
     def start_server(self) -> None:
         """Start the server and wait until it is ready."""
         self.server.start()
-        until("the server is ready", lambda: self.server.pid and _answers(f"{self.url}/readyz"))
+        until("the server is ready", lambda: self.server.pid and answers(f"{self.url}/readyz"))
 
     def start_agent(self) -> None:
         """Start the agent and wait until it holds a policy."""
@@ -97,7 +97,8 @@ def write_policy(path: Path, template: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET of ``url`` is answered with 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

@@ -27,15 +27,15 @@ class Program:
 
     def __init__(self, name: str, *arguments: str | Path, log: Path) -> None:
         self.name = name
-        self._command = [str(BIN / name), *map(str, arguments)]
-        self._log = log
+        self.command = [str(BIN / name), *map(str, arguments)]
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
         """The process id of the running program. Raises StoryError when it is not running."""
         if self._process is None or self._process.poll() is not None:
-            raise StoryError(f"{self.name} is not running; its output is in {self._log}")
+            raise StoryError(f"{self.name} is not running; its output is in {self.log}")
         return self._process.pid
 
     @property
@@ -45,9 +45,9 @@ class Program:
 
     def start(self) -> None:
         """Start it, in its own session, so that a Ctrl-C for us does not reach it."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

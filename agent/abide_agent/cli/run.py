@@ -14,7 +14,7 @@ from pathlib import Path
 from abide_agent import platform
 from abide_agent.app import serve
 from abide_agent.config import Config, state_dir, system_config
-from abide_agent.files import make_private_dir
+from abide_agent.files import clean_state, make_private_dir
 from abide_rules.errors import AbideError, ConfigurationError
 from abide_rules.i18n import _
 
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         make_private_dir(config.state)
         _make_runtime(config)
         _be_the_only_one(config)
+        clean_state(config.state, config.tuf)
         asyncio.run(serve(config, lambda: _say_ready(config, options.json)))
     except AbideError as error:
         return _fail(error, options.json)
