@@ -9,6 +9,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 
 need=()
 command -v chromium >/dev/null || need+=(chromium)
+command -v strace >/dev/null || need+=(strace)
 command -v Xvfb >/dev/null || need+=(xvfb)
 command -v faketime >/dev/null || need+=(faketime)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)

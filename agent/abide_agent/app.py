@@ -29,7 +29,7 @@ from abide_agent.recorder import Recorder
 from abide_agent.releases import Releases
 from abide_agent.signing import RequestSigner
 from abide_agent.spool import Counts, Spool
-from abide_agent.spool_db import Database, SpoolFullError
+from abide_agent.spool_db import Database, SpoolError
 from abide_agent.stream import Stream
 from abide_agent.tasks import Backoff, Tasks, Worker
 from abide_agent.timekeeper import Timekeeper
@@ -193,7 +193,7 @@ class Agent:
         """Return the health snapshot; others than the daemon's own account see only their own browsers in it."""
         account = account or self._account
         plan = self._plan(account)
-        counts = await self._worker.run(self._spool.counts)
+        counts = await self._count()
         releases = self.releases
         return Snapshot(
             agent_version=__version__,
@@ -268,7 +268,7 @@ class Agent:
     async def _upkeep(self) -> None:
         """Purge, recompile daily, and report when the policy becomes stale."""
         while True:
-            with contextlib.suppress(SpoolFullError):
+            with contextlib.suppress(SpoolError):
                 await self._worker.run(self._spool.purge, self._clock.now_ms(), self._config.retention_days)
             await self._recompile()
             if bool(self.releases.stale()) != self._was_stale:
@@ -286,9 +286,17 @@ class Agent:
 
     async def _recount(self) -> None:
         before: Counts = self._counts
-        self._counts = await self._worker.run(self._spool.counts)
+        self._counts = await self._count()
         if self._counts != before:
             await self._hub.push()
+
+    async def _count(self) -> Counts:
+        """Return the spool's numbers, or the last ones known when it cannot be read."""
+        try:
+            return await self._worker.run(self._spool.counts)
+        except SpoolError as error:
+            log.warning("%s", error)
+            return self._counts
 
     def _crashed(self, error: BaseException) -> None:
         self._crash = error

@@ -175,6 +175,6 @@ class Clock:
             log.warning("the server's time could not be kept: %s", error)
 
     def _load(self) -> Anchor | None:
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
+        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return msgspec.json.decode(self._path.read_bytes(), type=Anchor)
         return None

@@ -47,7 +47,7 @@ def load_identity(config: Config) -> Identity:
             _("this device is not enrolled"),
             advice=_("Ask your administrator for a token, then run: abide-agent enroll TOKEN"),
         ) from error
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unusable(config.identity, error) from error
     if hashlib.sha256(identity.root).hexdigest() != identity.root_sha256:
         raise _unusable(config.identity, "the trust root does not match its pin")

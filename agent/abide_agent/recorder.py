@@ -11,7 +11,7 @@ import msgspec
 from abide_agent.browsers.messages import Observation, ObservationId, Record, RecordsMessage
 from abide_agent.clock import Clock
 from abide_agent.spool import DAY_MS, NOBODY, Draft, Spool
-from abide_agent.spool_db import SpoolFullError
+from abide_agent.spool_db import SpoolError
 from abide_agent.tasks import Worker
 from abide_rules.events import Event, Evidence, Period
 from abide_rules.people import Person
@@ -90,7 +90,7 @@ class Recorder:
             return True
         try:
             new = await self._worker.run(self._spool.append, drafts)
-        except (SpoolFullError, OSError) as error:
+        except (SpoolError, OSError) as error:
             log.warning("nothing can be recorded: %s", error)
             return False
         if new:

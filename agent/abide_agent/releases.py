@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from abide_agent import platform
 from abide_agent.clock import Clock
 from abide_agent.config import Config
 from abide_agent.held import Held, Verified, decode_held, encode_held, verify_held
@@ -19,7 +21,7 @@ from abide_agent.identity import Identity
 from abide_agent.tasks import Backoff, wait_for
 from abide_agent.transport import Transport
 from abide_agent.vault import Vault
-from abide_rules.errors import AbideError, BadDataError
+from abide_rules.errors import AbideError, BadDataError, TransportError
 from abide_rules.i18n import _
 from abide_rules.people import People, decode_people
 from abide_rules.policy import Release, decode_release
@@ -131,9 +133,21 @@ class Releases:
         fetcher = updates.Fetcher(self._transport, asyncio.get_running_loop())
         now_ms = self._clock.now_ms()
 
-        def fetch() -> Fetched:
-            turn = updates.Round(self._config.tuf, self._identity.root, self._transport, fetcher)
+        def fetch_in(directory: Path) -> Fetched:
+            turn = updates.Round(directory, self._identity.root, self._transport, fetcher)
             return turn.fetch(self._policy, self._people, now_ms)
+
+        def fetch() -> Fetched:
+            try:
+                return fetch_in(self._config.tuf)
+            except updates.UnkeptError as error:
+                log.warning("%s; trying in memory", error)
+            try:
+                with tempfile.TemporaryDirectory(dir=platform.memory_dir()) as directory:
+                    updates.remember(Path(directory), self._policy)
+                    return fetch_in(Path(directory))
+            except OSError as error:
+                raise TransportError(f"the updates cannot be kept in memory either: {error}") from error
 
         return await asyncio.to_thread(fetch)
 

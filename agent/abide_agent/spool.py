@@ -57,7 +57,7 @@ class Spool:
     def append(self, drafts: Sequence[Draft]) -> int:
         """Record ``drafts``, each observation once; return how many are new. They are durable on return.
 
-        When there is no room they are counted instead (see ``counts().dropped``). Raises SpoolFullError only when even
+        When there is no room they are counted instead (see ``counts().dropped``). Raises SpoolError only when even
         that could not be made durable: then the caller must not confirm anything.
         """
         for attempt in ("as it is", "after making room"):

@@ -10,6 +10,7 @@ in place at each start, so that a crash in between loses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from abide_rules.errors import ConfigurationError
+from abide_rules.errors import AbideError, ConfigurationError
 from abide_rules.files import sync_folder, write_atomic
 from abide_rules.i18n import _
 
@@ -51,8 +52,15 @@ UPGRADES = {1: "ALTER TABLE events ADD COLUMN account TEXT NOT NULL DEFAULT '';"
 """What leads from a version of the schema to the next."""
 
 
-class SpoolFullError(Exception):
-    """There is no room for a new event."""
+FULL_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # on a full disk SQLite says either
+
+
+class SpoolError(AbideError):
+    """The spool cannot be read or written now; nothing was changed."""
+
+
+class SpoolFullError(SpoolError):
+    """There is no room for a new event, or the disk fails."""
 
 
 class Database:
@@ -66,8 +74,8 @@ class Database:
         self._event_pages = (max_bytes - reserve_bytes) // PAGE_BYTES
         self._reserve_bytes = reserve_bytes
         try:
-            self._db = self._open()
-        except sqlite3.DatabaseError as error:
+            self._db = self._open_whatever_it_costs()
+        except (sqlite3.DatabaseError, OSError) as error:
             raise ConfigurationError(
                 _("the spool {path} cannot be opened: {reason}", path=path, reason=error),
                 advice=_("Free disk space or restore the file; deleting it loses events, and the server will say so."),
@@ -110,24 +118,25 @@ class Database:
         sync_folder(self._path.parent)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        return self._db.execute(sql, values).fetchall()
+        """Return the rows of a query. Raises SpoolError."""
+        with _our_errors():
+            return self._db.execute(sql, values).fetchall()
 
     @contextmanager
     def adding(self) -> Iterator[sqlite3.Connection]:
-        """Do one transaction within the room for events. Raises SpoolFullError, with nothing changed."""
+        """Do one transaction within the room for events. Raises SpoolError, with nothing changed."""
         with self._transaction(self._event_pages) as db:
             yield db
 
     def upkeep(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Do one transaction that may use the reserve. Raises SpoolFullError when even that is used up."""
+        """Do one transaction that may use the reserve. Raises SpoolError when even that is used up."""
         try:
             with self._transaction(self._max_pages) as db:
                 return change(db)
         except SpoolFullError:
-            log.warning("the disk is full: giving up the spool's reserve")
-            self._reserve_path.unlink(missing_ok=True)
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._give_up_reserve()
+            with _our_errors():
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             with self._transaction(self._max_pages) as db:
                 return change(db)
         finally:
@@ -135,18 +144,27 @@ class Database:
 
     @contextmanager
     def _transaction(self, pages: int) -> Iterator[sqlite3.Connection]:
-        self._db.execute(f"PRAGMA max_page_count={pages}").fetchall()
+        with _our_errors():
+            self._db.execute(f"PRAGMA max_page_count={pages}").fetchall()
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def _open_whatever_it_costs(self) -> sqlite3.Connection:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-                raise SpoolFullError(str(error)) from error
-            raise
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            return self._open()
+        except (sqlite3.OperationalError, OSError):  # also opening needs room, for the files beside the database
+            self._give_up_reserve()
+            return self._open()
+
+    def _give_up_reserve(self) -> None:
+        log.warning("the disk is full: giving up the spool's reserve")
+        with contextlib.suppress(OSError):
+            self._reserve_path.unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
         if self._rebuilt_path.exists():
@@ -156,6 +174,8 @@ class Database:
                 self._path.rename(self._path.with_name(f"{self._path.name}.folder"))
             self._rebuilt_path.replace(self._path)
             sync_folder(self._path.parent)
+        if self._reserve_path.exists() and not (self._path.exists() and self._path.stat().st_size):
+            raise sqlite3.DatabaseError("it was used before and is empty now")
         self._path.touch(mode=0o600)
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         for pragma in (
@@ -167,6 +187,8 @@ class Database:
             "cache_size=-256",
         ):
             db.execute(f"PRAGMA {pragma}").fetchall()
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("it is damaged")
         [version] = db.execute("PRAGMA user_version").fetchone()
         steps = SCHEMA if version == 0 else "".join(UPGRADES[step] for step in range(version, SCHEMA_VERSION))
         if steps:
@@ -178,7 +200,6 @@ class Database:
             if not self._reserve_path.exists():
                 write_atomic(self._reserve_path, bytes(self._reserve_bytes))
         except OSError as error:
-            self._reserve_path.unlink(missing_ok=True)
             log.warning("no disk space for the spool's reserve: %s", error)
 
 
@@ -192,3 +213,16 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        kind = SpoolFullError if code in FULL_CODES else SpoolError
+        raise kind(
+            _("the spool cannot be written: {reason}", reason=error),
+            advice=_("Free disk space or restore the file; deleting it loses events, and the server will say so."),
+        ) from error

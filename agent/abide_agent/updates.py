@@ -22,7 +22,6 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Metadata, Root, TargetFile
 from tuf.ngclient import FetcherInterface, Updater
 
-from abide_agent.files import make_private_dir
 from abide_agent.held import Held, verify_held
 from abide_agent.transport import REQUEST_TIMEOUT_S, HttpError, Transport
 from abide_rules.errors import AbideError, BadDataError, SignatureError, TransportError
@@ -37,6 +36,10 @@ from abide_rules.wire import (
 T = TypeVar("T")
 
 MAX_FETCH_BYTES = MAX_PEOPLE_BYTES
+
+
+class UnkeptError(TransportError):
+    """The working files of the client cannot be written where they should lie."""
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -74,8 +77,8 @@ class Round:
     def __init__(self, directory: Path, pinned_root: bytes, transport: Transport, fetcher: Fetcher) -> None:
         self._directory = directory
         self._pinned_root = pinned_root
-        make_private_dir(directory)
         with _our_errors():
+            directory.mkdir(mode=0o700, exist_ok=True)
             self._updater = Updater(
                 str(directory),
                 transport.server + TUF_METADATA_PATH,
@@ -87,7 +90,8 @@ class Round:
     def fetch(self, policy: Held | None, people: Held | None, now_ms: int) -> Fetched:
         """Refresh, and download what changed since ``policy`` and ``people``.
 
-        Raises TransportError, or SignatureError when the repository contradicts the trusted root.
+        Raises TransportError (UnkeptError when the directory fails), or SignatureError when the repository contradicts the
+        trusted root.
         """
         with _our_errors():
             self._updater.refresh()
@@ -135,6 +139,14 @@ class Round:
         return (self._directory / f"{role}.json").read_bytes()
 
 
+def remember(directory: Path, held: Held | None) -> None:
+    """Prepare an empty directory for a :class:`Round`, so that it knows what was seen and takes nothing older."""
+    if held is not None:
+        parts = {"timestamp": held.timestamp, "snapshot": held.snapshot, "targets": held.targets}
+        for role, metadata in parts.items():
+            (directory / f"{role}.json").write_bytes(metadata)
+
+
 def _matches(info: TargetFile, content: bytes) -> bool:
     try:
         info.verify_length_and_hashes(content)
@@ -157,6 +169,6 @@ def _our_errors() -> Iterator[None]:
     except RepositoryError as error:
         raise SignatureError(f"the server's updates are not signed by the trusted keys: {error}") from error
     except OSError as error:
-        raise TransportError(f"the updates cannot be kept: {error}") from error
+        raise UnkeptError(f"the updates cannot be kept: {error}") from error
     except (ValueError, KeyError) as error:
         raise BadDataError(f"the server's updates make no sense: {error}") from error

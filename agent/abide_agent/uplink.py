@@ -13,7 +13,6 @@ from abide_agent import __version__
 from abide_agent.clock import Clock
 from abide_agent.identity import Identity
 from abide_agent.outbox import Outbox, Outgoing
-from abide_agent.spool_db import SpoolFullError
 from abide_agent.tasks import Backoff, Worker, wait_for
 from abide_agent.transport import Transport
 from abide_rules import envelope as dsse
@@ -66,7 +65,7 @@ class Uplink:
             try:
                 if await self._once():
                     continue
-            except (AbideError, SpoolFullError, OSError) as error:
+            except (AbideError, OSError) as error:
                 self._fail(error)
                 await wait_for(self._retry, self._backoff.next_s())
             else:

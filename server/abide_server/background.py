@@ -65,8 +65,8 @@ async def _renew(app: web.Application) -> None:
     while True:
         try:
             version = await asyncio.to_thread(renew_once, app[CONFIG], app[REPOSITORY], app[CLOCK]())
-        except AbideError as error:
-            _log.error("cannot sign again", error=str(error), advice=error.advice)
+        except (AbideError, OSError) as error:
+            _log.error("cannot sign again", error=str(error), advice=getattr(error, "advice", ""))
         else:
             if version is not None:
                 _log.info("signed again", version=version)

@@ -26,8 +26,8 @@ class GoneError(Exception):
 class Browser:
     """Speaks to the agent's socket as the extension does.
 
-    It holds the newest plan over every fault and asserts of each further one that it is signed by the pinned key, not older,
-    and not weaker. Observations stay in ``queue`` until the agent called them ``stored``; ``confirmed`` are their hosts.
+    It holds the newest plan over every fault and asserts of each further one that it is signed by the pinned key and not
+    weaker. Observations stay in ``queue`` until the agent called them ``stored``; ``confirmed`` are their hosts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,9 +123,9 @@ class Browser:
     def _obey(self, envelope: object) -> None:
         signed = dsse.decode(json.dumps(envelope).encode())
         plan = decode_plan(dsse.verify(signed, dsse.PLAN_TYPE, {dsse.key_id(self._key): self._key}))
-        assert plan.policy_version >= self.version, "the agent went back to an older policy"
         assert verdict(plan) == "block", "the agent weakened the policy"
-        self.plan = plan
+        if plan.policy_version >= self.version:  # as the extension does (checkNotOlder)
+            self.plan = plan
 
     def _send(self, *messages: object) -> None:
         assert self._link is not None

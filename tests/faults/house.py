@@ -85,12 +85,16 @@ class FaultyHouse(House):
     def exported(self) -> list[dict[str, object]]:
         """The events of an export that proved itself offline."""
         export = self.folder / "export.ndjson"
-        tool("abide-server", "export", "-o", export, "--data", self.data)
+        self.export(export)
         tool("abide-policy", "verify", export)
         lines = [json.loads(line) for line in export.read_text("utf-8").splitlines()]
         return [
             json.loads(event) for line in lines if line["type"] == "batch" for event in line["batch"].split("\n")[1:]
         ]
+
+    def export(self, file: Path) -> None:
+        """Let the server write everything it has into a file."""
+        tool("abide-server", "export", "-o", file, "--data", self.data)
 
     def leftovers(self) -> list[str]:
         """Temporary files that a crash left behind in the agent's state."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from abide_agent import platform
 from abide_agent.browsers.session import Desk, Session
 from abide_agent.tasks import Tasks
-from abide_rules.errors import BadDataError, ConfigurationError
+from abide_rules.errors import AbideError, ConfigurationError
 from abide_rules.i18n import _
 from abide_rules.wire import BrowserCoverage
 
@@ -124,6 +124,6 @@ class Hub:
 def _broken_is_closed(session: Session) -> Iterator[None]:
     try:
         yield
-    except (BadDataError, TimeoutError, OSError) as error:
+    except (AbideError, TimeoutError, OSError) as error:
         log.warning("a connection was closed: %s", error)
         session.close()

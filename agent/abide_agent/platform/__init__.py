@@ -23,7 +23,7 @@ from abide_agent.platform.windows import windows, windows_system
 
 __all__ = [
     "Layout", "account", "account_of", "boot_id", "boot_ms", "clock_set_handle", "close_handle", "current", "lock_file",
-    "peer_uid", "system", "user_id", "wall_ms", "was_clock_set", "zone",
+    "memory_dir", "peer_uid", "system", "user_id", "wall_ms", "was_clock_set", "zone",
 ]  # fmt: skip
 
 JANUARY_2026_S = 1_767_225_600
@@ -115,6 +115,14 @@ def was_clock_set(handle: int) -> bool:
 def close_handle(handle: int) -> None:
     """Close what :func:`clock_set_handle` opened."""
     os.close(handle)
+
+
+def memory_dir() -> Path | None:
+    """Return a directory that lies in memory and not on a disk, or None when the system has none for us."""
+    for candidate in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108 (mode 0700 below it)
+        if candidate and os.access(candidate, os.W_OK | os.X_OK):
+            return Path(candidate)
+    return None
 
 
 def user_id() -> int:

@@ -40,7 +40,17 @@ def run(name: str, summary: str, commands: Mapping[Callable[..., Any], str], *gr
         fail(error, as_json="--json" in sys.argv)
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        fail(refused_by_system(error), as_json="--json" in sys.argv)
     raise SystemExit(OK)
+
+
+def refused_by_system(error: OSError) -> AbideError:
+    """Return what a disk or a permission that fails means for the person who runs a command."""
+    return ConfigurationError(
+        _("the system refuses it: {reason}", reason=error),
+        advice=_("Free disk space or check the permissions, then try again."),
+    )
 
 
 def fail(error: AbideError, *, as_json: bool) -> NoReturn:

@@ -35,6 +35,6 @@ def _revision(path: Path) -> str:
     try:
         with closing(connect(path, read_only=True)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError:  # no such table
         return ""
     return str(row[0]) if row else ""

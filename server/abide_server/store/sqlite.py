@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from abide_rules.errors import ConfigurationError
+from abide_rules.errors import ConfigurationError, TransportError
 from abide_rules.i18n import _
-from abide_rules.wire import BrowserCoverage
+from abide_rules.wire import MAX_BATCH_BYTES, BrowserCoverage
 from abide_server.store import chains, enrolment, fleet
 from abide_server.store.base import (
     Act,
@@ -25,6 +27,7 @@ from abide_server.store.reader import Reader
 from abide_server.store.writer import Writer
 
 EXPORT_PAGE_BATCHES = 64
+MIN_FREE_BYTES = 8 * MAX_BATCH_BYTES
 
 
 class SqliteStore:
@@ -35,6 +38,7 @@ class SqliteStore:
             raise ConfigurationError(
                 _("there is no database at {path}", path=path), advice=_("Make one with: abide-server init")
             )
+        self._path = path
         self._writer = Writer(path)
         self._reader = Reader(path)
         self._watcher = Reader(path, threads=1)
@@ -46,9 +50,12 @@ class SqliteStore:
         await self._watcher.close()
 
     async def ready(self) -> None:
-        """Return if reads and writes work."""
+        """Return if reads and writes work, and will for a while."""
         await self._reader.run(lambda db: db.execute("SELECT count(*) FROM tokens").fetchone())
-        await self._writer.run(lambda _: None)
+        free = await self._reader.run(lambda _: shutil.disk_usage(self._path.parent).free)
+        if free < MIN_FREE_BYTES:
+            raise TransportError(f"the disk is full: {free} bytes are free")
+        await self._writer.run(_write_something if self._writer.is_failing else lambda _: None)
 
     async def changes(self) -> int:
         """Return a number that differs whenever something was committed (comparable on one connection only)."""
@@ -152,3 +159,9 @@ class SqliteStore:
 
     async def _page(self, after: tuple[str, int]) -> list[StoredBatch]:
         return await self._reader.run(lambda db: chains.all_batches(db, after, EXPORT_PAGE_BATCHES))
+
+
+def _write_something(db: sqlite3.Connection) -> None:
+    """Write a page; ``user_version`` means nothing to this database."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    db.execute(f"PRAGMA user_version = {(version + 1) % 1000}")

@@ -7,6 +7,7 @@ the commit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -59,6 +60,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._connection = connect(path)
+        self.is_failing = False
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
         self._closed = False
@@ -103,7 +105,9 @@ class Writer:
             for job in jobs:
                 job.run(self._connection)
             self._connection.execute("COMMIT")
+            self.is_failing = False
         except sqlite3.Error as error:
+            self.is_failing = True
             self._roll_back()
             for job in jobs:
                 job.error = TransportError(f"the store cannot write now: {error}")
@@ -111,8 +115,9 @@ class Writer:
             _tell(job)
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # whatever happens, this thread must go on
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 def _tell(job: _Job) -> None:
