@@ -15,6 +15,7 @@ from abide_server.app import create_app
 from abide_server.config import DataDir, ServerConfig, load_settings
 from abide_server.context import STORE
 from abide_server.enrolment import Mint, mint
+from abide_server.lock import locked
 from abide_server.repository import Repository
 from abide_server.signing import Signers
 from abide_server.store.base import Act
@@ -32,6 +33,22 @@ class Clock:
         return self.now
 
 
+class Locked(Repository):
+    """A repository whose writers hold the publish lock, as publishers do: the running server tidies up under it."""
+
+    def __init__(self, data: DataDir) -> None:
+        super().__init__(data.tuf, Signers(data.keys))
+        self._lock = data.publish_lock
+
+    def set_target(self, role: str, name: str, data: bytes, now: int) -> int:
+        with locked(self._lock):
+            return super().set_target(role, name, data, now)
+
+    def renew(self, now: int) -> int | None:
+        with locked(self._lock):
+            return super().renew(now)
+
+
 class House:
     """A running server and what a test needs around it."""
 
@@ -42,7 +59,7 @@ class House:
         self.clock = clock
         self.session = session
         self.url = load_settings(data).url
-        self.repository = Repository(data.tuf, Signers(data.keys))
+        self.repository = Locked(data)
 
     async def token(self, *, uses: int = 1, group: str = "sales", hours: int = 1) -> EnrolmentToken:
         server = Mint(self.url, self.repository.root(), self.repository.root_version())
