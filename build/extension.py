@@ -1,4 +1,4 @@
-"""Packs the browser extension: ``python build/extension.py --key FILE --out dist [--update-url URL]``.
+"""Packs the browser extension: ``python build/extension.py --key FILE --out dist [--update-url URL] [--version V]``.
 
 Writes ``extension/abide-<version>.crx``, ``.xpi`` and ``extension.json`` (what the agent's ``bundle()`` reads) below
 ``--out``. The key is the extension's identity: keep it for ever, away from this machine; it is made when it is missing.
@@ -30,7 +30,7 @@ def main() -> int:
     """Pack, verify what was packed, and say where it is."""
     options = _parse()
     try:
-        described = pack(options.key, options.out / "extension", options.update_url)
+        described = pack(options.key, options.out / "extension", options.update_url, options.version)
     except AbideError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -38,9 +38,12 @@ def main() -> int:
     return 0
 
 
-def pack(key_file: Path, out: Path, update_url: str) -> dict[str, str]:
+def pack(key_file: Path, out: Path, update_url: str = "", version: str = "") -> dict[str, str]:
     """Write the packages and their description; return the description. Raises AbideError."""
     files = {path.relative_to(SOURCE).as_posix(): path.read_bytes() for path in SOURCE.rglob("*") if _belongs(path)}
+    if version:
+        manifest = json.loads(files["manifest.json"])
+        files["manifest.json"] = json.dumps(manifest | {"version": version}).encode()
     key = _load_key(key_file)
     crx = pack_crx(files, key, update_url=update_url and update_url.rstrip("/") + "/update.xml")
     secure = update_url.startswith("https://")  # Firefox takes no other.
@@ -94,6 +97,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--key", type=Path, required=True, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR")
     parser.add_argument("--update-url", default="", metavar="URL")
+    parser.add_argument("--version", default="", metavar="V", help="instead of the manifest's")
     return parser.parse_args()
 
 

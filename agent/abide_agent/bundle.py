@@ -17,7 +17,7 @@ DESCRIPTION = "extension.json"
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """The extension's ids and, when it was packed, its version and files (else empty and None)."""
+    """The extension's ids, its version when it was packed, and its files as far as they were installed with the agent."""
 
     chromium_id: str
     firefox_id: str
@@ -35,8 +35,8 @@ class _Described(msgspec.Struct, frozen=True):
     chromium_id: str
     firefox_id: str
     version: str
-    crx: str
-    xpi: str
+    crx: str = ""
+    xpi: str = ""
 
 
 DEVELOPMENT = Bundle(EXTENSION_ID_CHROMIUM, EXTENSION_ID_FIREFOX)
@@ -45,7 +45,8 @@ DEVELOPMENT = Bundle(EXTENSION_ID_CHROMIUM, EXTENSION_ID_FIREFOX)
 def bundle() -> Bundle:
     """Return the extension of this installation.
 
-    It is described by ``extension.json`` in ``$ABIDE_EXTENSION_DIR``, else in ``extension/`` beside a frozen executable.
+    It is described by ``extension.json`` in ``$ABIDE_EXTENSION_DIR``, else in ``extension/`` beside a frozen executable;
+    without ``crx`` and ``xpi`` in it, browsers get the packages from the server.
     Raises ConfigurationError when the description cannot be used, or is missing where the environment promises it.
     """
     folder = _folder()
@@ -75,6 +76,5 @@ def _load(folder: Path) -> Bundle:
             _("{path} cannot be used: {why}", path=path, why=error),
             advice=_("Install the package again, or unset ABIDE_EXTENSION_DIR."),
         ) from error
-    return Bundle(
-        found.chromium_id, found.firefox_id, found.version, folder / Path(found.crx).name, folder / Path(found.xpi).name
-    )
+    crx, xpi = (folder / Path(name).name if name else None for name in (found.crx, found.xpi))
+    return Bundle(found.chromium_id, found.firefox_id, found.version, crx, xpi)

@@ -113,7 +113,8 @@ class Installer:
                     advice=_("Remove it, or add --replace."),
                 )
         self._make_dirs(path.parent)
-        write_atomic(path, data, file.mode)
+        if not path.exists() or path.read_bytes() != data or path.stat().st_mode & 0o777 != file.mode:
+            write_atomic(path, data, file.mode)  # Not without need: browsers act on every change of a policy.
         item = Installed(str(path), hashlib.sha256(data).hexdigest(), file.kind)
         if known is None:
             self._record.append(item)

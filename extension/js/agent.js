@@ -7,7 +7,7 @@
  *   turned: () => Promise<unknown> }} Hooks  what the background does with news: a plan, a refusal, another time
  */
 
-import { askForUpdate, connectAgent, describe, lastError } from "./browser.js";
+import { connectAgent, describe, lastError } from "./browser.js";
 import { hear, now, toWall } from "./clock.js";
 import { pinKey } from "./plan.js";
 import { currentPlan, exclusive, local, session, setLocal, setSession } from "./state.js";
@@ -164,7 +164,6 @@ async function welcome(offered, hooks) {
   const since = await now();
   await exclusive(() => status({ port: true, since }));
   await flush();
-  void askForUpdate(); // An agent that was just installed may have brought a newer extension.
   const plan = await currentPlan().catch(() => null);
   const in_force = await local("in_force");
   return report(in_force?.policy_version === plan?.policy_version ? in_force : null);

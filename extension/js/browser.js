@@ -68,7 +68,10 @@ export async function isForced() {
   return installType === "admin" || !mayDisable; // Firefox calls it "normal", but takes the switch away.
 }
 
-/** Ask for a newer version of this extension (Chromium; Firefox asks by itself). The answer comes as onUpdateAvailable. */
+/**
+ * Ask for a newer version of this extension (Firefox asks by itself); the answer comes as onUpdateAvailable. Chromium
+ * refuses further requests for hours after one, so nothing may ask more often than the hourly alarm.
+ */
 export async function askForUpdate() {
   await runtime.requestUpdateCheck?.().catch(() => null);
 }

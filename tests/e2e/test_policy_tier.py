@@ -1,0 +1,18 @@
+"""Installed for all accounts and forced by policy: real server, agent and Chromium, each story on its own computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.namespace import needs_root, run_alone
+from tests.e2e.policy_stories import STORIES
+
+WITHIN_S = 240.0
+
+
+@needs_root
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: str(story).replace("_", " "))
+def test_forced_by_policy(story: str, tmp_path: Path) -> None:
+    run_alone("tests.e2e.policy_stories", story, tmp_path, within_s=WITHIN_S, folder=tmp_path)
