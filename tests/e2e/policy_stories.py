@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -254,8 +255,34 @@ def switched_off_by_a_flag(system: System) -> None:
         assert system.status()["browsers"] == []
 
 
+def in_firefox(system: System) -> None:
+    """Firefox ESR takes the unsigned package from its file, and a newer one at its next start."""
+    os.environ["HOME"] = str(system.folder)
+    for version in ("1.0.0", "1.1.0"):
+        system.pack(version)
+        if version == "1.0.0":
+            system.open()
+        else:
+            tool("abide-agent", "install", "--system")
+        with firefox(system.profile):
+            browser = system.browser(version)
+        assert (browser["browser"], browser["forced"]) == ("firefox", True), browser
+
+
+@contextmanager
+def firefox(profile: Path) -> Iterator[None]:
+    """Open Firefox with nothing of ours but the policy; nothing is asked of it."""
+    command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
 STORIES: dict[str, Callable[[System], None]] = {
-    story.__name__: story for story in (from_the_server, from_files, private_windows, switched_off_by_a_flag)
+    story.__name__: story
+    for story in (from_the_server, from_files, private_windows, switched_off_by_a_flag, in_firefox)
 }
 
 
