@@ -62,11 +62,17 @@ def ask_daemon(path: Path) -> Snapshot | None:
 
 @contextlib.contextmanager
 def announced(path: Path) -> Iterator[None]:
-    """Tell a running daemon that what it guards is changed rightfully until the end of the block."""
+    """Tell a running daemon that what it guards is changed rightfully until the end of the block; it has then taken over."""
     with socket.socket(socket.AF_UNIX) as connection:
         with contextlib.suppress(OSError):  # nobody is there who would undo it
             _ask(connection, path, b'{"type":"changing"}')
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1):
+                    pass
 
 
 def _ask(connection: socket.socket, path: Path, request: bytes) -> bytes:
