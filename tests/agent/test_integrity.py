@@ -98,9 +98,11 @@ def guarded(config: Config, layout: Layout) -> dict[str, Path]:
 
 
 async def settled(agent: Agent, server: StandIn, config: Config) -> None:
-    """The agent has its first policy and watches."""
+    """The agent watches, and writes nothing of its own accord any more."""
     await server.until(lambda: server.welcomed > 0)
-    await until(lambda: config.policy.exists() and config.clock.exists() and not agent._guard.problem, 20)
+    releases = agent.releases
+    await until(lambda: agent._stream.connected and config.clock.exists() and not agent._guard.problem)
+    await until(lambda: releases.version > 0 and not releases._wanted.is_set() and not releases._refreshing.locked())
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())

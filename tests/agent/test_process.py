@@ -18,11 +18,13 @@ import pytest
 
 from abide_agent.config import Config
 from abide_agent.enrolment import enrol
+from abide_agent.health import Snapshot, ask_daemon
 from abide_agent.identity import load_identity
 from abide_rules.wire import EXTENSION_ID_FIREFOX
 from tests.agent.extension import ORIGIN, Extension, frame, hello, observation, token
 from tests.agent.repository import Repository
 from tests.agent.standin import StandIn, standin
+from tests.demo.programs import until
 
 AGENT = (sys.executable, "-m", "abide_agent")
 Process = asyncio.subprocess.Process
@@ -97,6 +99,40 @@ async def test_kill_9_loses_nothing_that_was_stored_and_sends_nothing_twice(
             await server.until(lambda: len(server.accepted) == len(stored))
     assert len(stored) == len(set(stored)) == 6 * 50
     assert [event.seq for event in server.accepted] == list(range(1, len(stored) + 1))
+
+
+async def test_kill_9_after_the_spool_was_deleted_loses_nothing(config: Config, server: StandIn) -> None:
+    stored: list[str] = []
+    await enrol(config, token(server), again=False)
+    for _ in range(3):
+        async with daemon(config) as process:
+            await asyncio.to_thread(until, "the guard watches", lambda: not ask(config).guard_problem)
+            browser = await Extension.connect(config.socket)
+            await browser.greet()
+            stored += await browser.observe(*(observation() for _ in range(10)))
+            for path in config.state.glob("spool.sqlite*"):
+                path.unlink()
+            stored += await browser.observe(*(observation() for _ in range(10)))
+            await asyncio.to_thread(until, "the spool is rebuilt", lambda: "file:spool" in tampered(config))
+            stored += await browser.observe(*(observation() for _ in range(10)))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            await browser.close()
+    async with daemon(config):
+        await server.until(lambda: sum(e.kind == "visit" for e in server.accepted) == len(stored))
+        await server.until(lambda: sum(e.kind == "tamper" for e in server.accepted) == 3)
+    assert len(set(stored)) == 90
+    assert [event.seq for event in server.accepted] == list(range(1, 94))
+
+
+def tampered(config: Config) -> list[str]:
+    return [tampering.what for tampering in ask(config).tampered]
+
+
+def ask(config: Config) -> Snapshot:
+    snapshot = ask_daemon(config.socket)
+    assert snapshot is not None
+    return snapshot
 
 
 async def test_sigterm_ends_in_order_within_two_seconds(config: Config, server: StandIn) -> None:
