@@ -9,6 +9,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 
 need=()
 command -v chromium >/dev/null || need+=(chromium)
+command -v firefox-esr >/dev/null || need+=(firefox-esr)
+command -v ip >/dev/null || need+=(iproute2) # private networks of the tests
 command -v strace >/dev/null || need+=(strace)
 command -v Xvfb >/dev/null || need+=(xvfb)
 command -v faketime >/dev/null || need+=(faketime)

@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.demo.browsers import driven_chromium
+from tests.demo.browsers import driven_chromium, extension_url
 from tests.demo.house import House
 from tests.demo.programs import StoryError, until
 from tests.demo.stand_in import StandIn
@@ -206,11 +206,6 @@ def _proven(house: House) -> None:
     arrived, recorded = len(house.proven_events()), house.status()["recorded"]
     if arrived != recorded:
         raise StoryError(f"the laptop recorded {recorded} events, the server has {arrived}")
-
-
-def extension_url(context: BrowserContext) -> str:
-    workers = until("the extension runs", lambda: context.service_workers)
-    return str(workers[0].url).rpartition("/background.js")[0]
 
 
 def _versions(context: BrowserContext) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.demo.browsers import extension_url
 from tests.demo.house import House
 from tests.demo.programs import ROOT
-from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE, extension_url
+from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE
 from tests.e2e.laptop import Laptop, open_laptop
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text("utf-8")
