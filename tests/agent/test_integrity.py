@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from aiohttp import web
 from abide_agent.app import Agent
 from abide_agent.config import Config
 from abide_agent.enrolment import enrol
+from abide_agent.guarded import describe, names
 from abide_agent.health import announced
 from abide_agent.install import Installer
 from abide_agent.integrity import FIGHT_INTERVAL_S, MOST_REPORT_INTERVAL_S, REPORT_INTERVAL_S, Fight
@@ -26,11 +28,12 @@ from abide_agent.platform.linux import linux
 from tests.agent.extension import Extension, enrolled, observation, running, token
 from tests.agent.standin import StandIn
 
-RESTORED_WITHIN_S = 5.0  # ordinarily some milliseconds; a loaded machine needs room
+RESTORED_WITHIN_S = 1.0
+PATIENCE_S = 10.0  # a disk that stalls once makes one restoration slow
 Change = Callable[[Path], object]
 
 
-async def until(condition: Callable[[], bool], within_s: float = RESTORED_WITHIN_S) -> float:
+async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> float:
     """Wait for a condition and return how long it took."""
     started = time.monotonic()
     while not condition():
@@ -105,25 +108,31 @@ async def settled(agent: Agent, server: StandIn, config: Config) -> None:
     await until(lambda: releases.version > 0 and not releases._wanted.is_set() and not releases._refreshing.locked())
 
 
+def is_as_kept(agent: Agent, path: Path, mode: int) -> bool:
+    """Whether a plain file with what the daemon knows of it stands there (its own files it may write anew meanwhile)."""
+    try:
+        found = path.lstat().st_mode
+        is_plain = stat.S_ISREG(found) and stat.S_IMODE(found) == mode
+        return is_plain and path.read_bytes() == agent._guard._vault.data(path)
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 async def test_every_guarded_file_is_restored_within_a_second_and_recorded(
     change: Change, config: Config, server: StandIn, layout: Layout
 ) -> None:
     Installer(config, layout).install(None, replace=False)
+    took_s: list[float] = []
     async with enrolled(config, server) as agent:
         await settled(agent, server, config)
         for what, path in guarded(config, layout).items():
-            before, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+            mode = stat.S_IMODE(path.stat().st_mode)
             change(path)
-
-            def restored(path: Path = path, before: bytes = before, mode: int = mode) -> bool:
-                found = path.lstat() if path.exists() else None
-                is_same = found is not None and stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == mode
-                return is_same and path.read_bytes() == before
-
-            await until(restored)
+            took_s.append(await until(functools.partial(is_as_kept, agent, path, mode)))
             await server.until(functools.partial(is_last, server, what))
         snapshot = await agent.snapshot()
+    assert statistics.median(took_s) < RESTORED_WITHIN_S
     assert tamperings(server) == [f"file:{what}" for what in guarded(config, layout)]
     assert snapshot.tampered[0].what == "file:service"
     assert {t.count for t in snapshot.tampered} == {1}
@@ -149,8 +158,8 @@ async def test_a_deleted_folder_comes_back_with_everything_in_it(
         await until(config.key.exists)
         for folder in (config.state, layout.browsers[0].manifests):
             shutil.rmtree(folder, ignore_errors=True)  # what is restored meanwhile stays
-            await until(lambda: all(path.exists() and path.read_bytes() == data for path, data in files.items()), 3)
-        await until(lambda: config.policy.exists() and config.socket.exists() and is_open_spool(agent, config), 3)
+            await until(lambda: all(path.exists() and path.read_bytes() == data for path, data in files.items()))
+        await until(lambda: config.policy.exists() and config.socket.exists() and is_open_spool(agent, config))
         assert stat.S_IMODE(config.state.stat().st_mode) == 0o700
         assert await browser.observe(seen[1]) == [seen[1]["id"]]
         again = await Extension.connect(config.socket)
@@ -233,7 +242,7 @@ async def test_a_lost_spool_is_rebuilt_with_every_event(lose: Change, config: Co
             await browser.observe(*seen)
             lose(config.spool)
             await browser.observe(*seen)
-            await until(lambda: is_open_spool(agent, config), 3)
+            await until(lambda: is_open_spool(agent, config))
         await browser.close()
     async with running(config):
         server.fault = None
@@ -293,3 +302,8 @@ def test_a_fight_is_slowed_down_and_summed_up() -> None:
 
 def _unavailable() -> web.Response:
     return web.Response(status=503)
+
+
+def test_every_name_in_an_event_has_a_text_for_people(config: Config) -> None:
+    for what in (*names(config).values(), "native-host", "manifest", "service", "spool", "socket", "lock", "state"):
+        assert describe(f"file:{what}") != f"file:{what}"
