@@ -12,6 +12,7 @@ command -v chromium >/dev/null || need+=(chromium)
 command -v firefox-esr >/dev/null || need+=(firefox-esr)
 command -v ip >/dev/null || need+=(iproute2) # private networks of the tests
 command -v strace >/dev/null || need+=(strace)
+compgen -G "/usr/lib/firefox-esr/browser/extensions/langpack-zh-CN*" >/dev/null || need+=(firefox-esr-l10n-zh-cn)
 command -v Xvfb >/dev/null || need+=(xvfb)
 command -v faketime >/dev/null || need+=(faketime)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)

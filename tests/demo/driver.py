@@ -9,6 +9,7 @@ from typing import overload
 
 import psutil
 from playwright.sync_api import BrowserContext
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect as playwright_expect
 
 from tests.demo.browsers import driven_chromium, extension_url
@@ -75,6 +76,15 @@ def driven(name: str, profile: Path, web: StandIn, *, locale: str = "en-US", dar
         (profile / "SingletonLock").unlink(missing_ok=True)  # Left by one that was killed.
         with driven_chromium(profile, web.flags, locale=locale, dark=dark) as context:
             yield Chromium(context, profile)
+
+
+def visit(tab: Page, url: str) -> None:
+    """Go to a URL as a person does: where it leads, even before its host has answered, is what a story looks at."""
+    try:
+        tab.goto(url, wait_until="commit")
+    except PlaywrightError as error:
+        if "ERR_ABORTED" not in error.message:
+            raise
 
 
 @overload

@@ -110,6 +110,8 @@ class Firefox:
         self.marionette = Marionette(port)
         self.marionette.in_browser(TRUST, web.authority)
         self.marionette("WebDriver:SetWindowRect", width=1000, height=945)
+        if extension:
+            self._wait_for_background()
 
     @property
     def version(self) -> str:
@@ -129,14 +131,17 @@ class Firefox:
         return FirefoxPage(self.marionette, opened["handle"])
 
     def stop_background(self) -> None:
-        wait("the background runs", lambda: self.ask("extension.backgroundState") == "running", 20_000)
+        self._wait_for_background()
         self.ask("extension.terminateBackground({ disableResetIdleForTest: true }).then(() => true)")
-        assert self.ask("extension.backgroundState") == "stopped"
 
     def ask(self, expression: str) -> Any:
         """What the browser itself says of the extension; None while it is not installed."""
         script = f"return WebExtensionPolicy.getByID(arguments[0])?.{expression}"
         return self.marionette.in_browser(script, EXTENSION_ID_FIREFOX)
+
+    def _wait_for_background(self) -> None:
+        """Firefox opens pages some tenths of a second before its extensions and their rules are there."""
+        wait("the background runs", lambda: self.ask("extension.backgroundState") == "running", 20_000)
 
     def kill(self) -> None:
         self._process.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext
 
-from tests.demo.driver import Chromium, driven, expect
+from tests.demo.driver import Chromium, driven, expect, visit
 from tests.demo.house import House
 from tests.demo.page import Browser, Page
 from tests.demo.programs import until
@@ -30,7 +30,7 @@ class Laptop:
 
     def visit(self, url: str) -> Page:
         tab = self.browser.new_page()
-        tab.goto(url, wait_until="commit")
+        visit(tab, url)
         return tab
 
     def is_blocked(self, url: str) -> None:

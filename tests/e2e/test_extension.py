@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.driver import driven, expect
+from tests.demo.driver import driven, expect, visit
 from tests.demo.page import Browser, Page
 from tests.demo.stand_in import StandIn
 from tests.e2e.hand_agent import HandAgent
@@ -18,6 +18,7 @@ from tests.e2e.plans import plan
 ORIGIN = r"(chrome|moz)-extension://[^/]+"
 BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?back=\d)?#https://")
 WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?back=\d)?#https://")
+WAITING = "chrome.storage.local.get('queue').then(({{ queue }}) => queue?.length === {})"
 CHAT = "https://chatgpt.com/c/1?model=x#top"
 
 
@@ -40,8 +41,8 @@ class Desk:
     def close(self) -> None:
         self._stack.close()
 
-    def hosts_reached(self) -> set[str]:
-        return {host for host, _ in self.web.hits}
+    def reached(self, *hosts: str) -> list[tuple[str, str]]:
+        return [(host, path) for host, path in self.web.hits if host in hosts]
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_a_visit_is_stopped_explained_and_recorded_once(desk: Desk) -> None:
     page.reload()
     page.goto("https://example.org/")
     assert len(desk.agent.observed) == 1
-    assert "chatgpt.com" not in desk.hosts_reached()
+    assert desk.reached("chatgpt.com") == []
 
 
 def test_an_open_tab_follows_each_push(desk: Desk) -> None:
@@ -119,7 +120,7 @@ def test_same_page_navigation_and_encoded_paths_are_stopped(desk: Desk) -> None:
     expect(page).to_have_url(BLOCKED)
     page.locator("#back").click()
     expect(page).to_have_url("https://x.com/home")
-    page.goto("https://x.com/i/%67rok", wait_until="commit")
+    visit(page, "https://x.com/i/%67rok")
     expect(page).to_have_url(BLOCKED)
 
 
@@ -144,12 +145,14 @@ def test_it_holds_without_agent_background_and_after_a_restart(desk: Desk) -> No
     page.goto("https://example.org/")
     page.goto(CHAT)
     expect(page).to_have_url(BLOCKED)
+    page.wait_for_function(WAITING.format(2))
+    assert desk.reached("chatgpt.com", "claude.ai") == []
     desk.close()
     page = desk.open()
     page.goto(CHAT)
     expect(page).to_have_url(BLOCKED)
     expect(page.locator("#reason")).to_have_text("What you enter leaves the company.")
-    assert not {"chatgpt.com", "claude.ai"} & desk.hosts_reached()
+    assert desk.reached("chatgpt.com", "claude.ai") == []
     desk.agent.start()
     while len(desk.agent.observed) < 3:
         desk.agent.wait_for("observed", timeout=90)
