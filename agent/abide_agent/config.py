@@ -14,6 +14,8 @@ SPOOL_MAX_BYTES = 64 * 1024 * 1024
 SPOOL_RESERVE_BYTES = 256 * 1024
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MOST_S = 300.0
+LOOK_INTERVAL_S = 10.0
+SETTLE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Config:
     spool_reserve_bytes: int = SPOOL_RESERVE_BYTES
     backoff_first_s: float = BACKOFF_FIRST_S
     backoff_most_s: float = BACKOFF_MOST_S
+    look_interval_s: float = LOOK_INTERVAL_S
+    """How often the daemon looks at its own health when nothing happens."""
+    settle_s: float = SETTLE_S
+    """How long a browser may take until it enforces the newest policy."""
 
     @property
     def socket(self) -> Path:

@@ -153,6 +153,7 @@ async def test_enrolment_by_command_then_status_and_doctor(config: Config, serve
         checks = {check["name"]: check["ok"] for check in answer["checks"]}
         assert code == 1
         assert {name for name, ok in checks.items() if not ok} == {"server", "native host"}
+        assert [check["code"] for check in answer["checks"] if check["name"] == "server"] == ["sync/rejected"]
         await browser.close()
 
 

@@ -13,6 +13,7 @@ import msgspec
 from abide_rules.envelope import Envelope
 from abide_rules.errors import MalformedError
 from abide_rules.events import Period, VerdictName
+from abide_rules.policy import Text
 
 MAX_OBSERVATIONS = 1_000
 MAX_RECORDS = 500
@@ -48,6 +49,12 @@ class InForce(msgspec.Struct, frozen=True, tag="in_force"):
 
     policy_version: Version
     at: Time
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """A key or a plan was not taken; the browser keeps what it trusts."""
+
+    why: Name
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -91,7 +98,7 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Answered by a pong."""
 
 
-UpMessage = Host | SnapshotRequest | Hello | InForce | Observed | RecordsRequest | Ping
+UpMessage = Host | SnapshotRequest | Hello | InForce | Refused | Observed | RecordsRequest | Ping
 
 
 class SessionMessage(msgspec.Struct, frozen=True, tag="session"):
@@ -107,14 +114,24 @@ class PlanMessage(msgspec.Struct, frozen=True, tag="plan"):
     envelope: Envelope
 
 
+class ShownProblem(msgspec.Struct, frozen=True):
+    """A problem as the popup shows it: what is wrong and what to do next, since when (ms)."""
+
+    code: str
+    since: int
+    what: Text
+    step: Text
+
+
 class StatusMessage(msgspec.Struct, frozen=True, tag="status"):
-    """What the popup shows: connection to the server, staleness, version held, events that wait."""
+    """What the popup shows: connection to the server, staleness, version held, events that wait, what is wrong."""
 
     connected: bool
     stale: bool
     policy_version: int
     spooled: int
     server: str
+    problems: tuple[ShownProblem, ...] = ()
 
 
 class StoredMessage(msgspec.Struct, frozen=True, tag="stored"):
@@ -152,7 +169,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 _tag = msgspec.json.Decoder(_Tag)
 _message: msgspec.json.Decoder[UpMessage] = msgspec.json.Decoder(UpMessage)
-_TYPES = {"host", "snapshot", "hello", "in_force", "observed", "records", "ping"}
+_TYPES = {"host", "snapshot", "hello", "in_force", "refused", "observed", "records", "ping"}
 
 
 def decode_message(raw: bytes) -> UpMessage | str:

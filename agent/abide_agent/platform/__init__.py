@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -28,6 +29,7 @@ __all__ = [
     "boot_id",
     "boot_ms",
     "current",
+    "disk_free_bytes",
     "lock_file",
     "peer_uid",
     "user_id",
@@ -80,6 +82,14 @@ def boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return str(uuid.uuid4())
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Return how much room the file system of ``folder`` has, -1 when that cannot be known."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return -1
 
 
 def user_id() -> int:
