@@ -27,7 +27,7 @@ from tuf.ngclient import FetcherInterface, Updater
 from abide_agent.files import make_private_dir
 from abide_agent.held import Held, verify_held
 from abide_agent.transport import REQUEST_TIMEOUT_S, HttpError, Transport
-from abide_rules.errors import AbideError, BadDataError, SignatureError, TransportError
+from abide_rules.errors import AbideError, BadDataError, MalformedError, SignatureError, TransportError
 from abide_rules.wire import (
     MAX_PEOPLE_BYTES,
     PEOPLE_TARGET,
@@ -158,9 +158,10 @@ def _our_errors() -> Iterator[None]:
         raise SignatureError(
             f"the server's updates are older than what is held: {error}", code="sync/rolled-back"
         ) from error
+    except DeserializationError as error:
+        raise MalformedError(f"the server's updates make no sense: {error}") from error
     except RepositoryError as error:
-        code = "sync/nonsense" if isinstance(error.__cause__, DeserializationError) else "sync/forged"
-        raise SignatureError(f"the server's updates are not signed by the trusted keys: {error}", code=code) from error
+        raise SignatureError(f"the server's updates are not signed by the trusted keys: {error}") from error
     except OSError as error:
         raise TransportError(f"the updates cannot be kept: {error}", code="sync/disk") from error
     except (ValueError, KeyError) as error:
