@@ -6,7 +6,7 @@
  */
 
 import { parseStop } from "./js/address.js";
-import { checkAgent, connect, flush, records, report } from "./js/agent.js";
+import { checkAgent, connect, flush, records, refuse, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
 import { alarms, runtime, storage, tabs, webNavigation } from "./js/browser.js";
 import { enforce, judgeVisit, setPasses } from "./js/enforce.js";
@@ -88,6 +88,7 @@ async function refused(error) {
   if (!(error instanceof PlanError)) throw error;
   const refusal = { why: error.why, detail: error.message, at: Date.now() };
   await exclusive(() => setLocal({ refusal }));
+  refuse(error.why);
 }
 
 /** @param {number} tab */

@@ -1,7 +1,7 @@
 /**
  * The popup: what is in force, why, and what was recorded. Read from storage, so that it is right without the agent.
  *
- * @import { AgentStatus, Judgement, Observation, Plan, Recorded } from "../js/types.js"
+ * @import { AgentStatus, Judgement, Observation, Plan, Problem, Recorded } from "../js/types.js"
  */
 
 import { parseStop } from "../js/address.js";
@@ -64,7 +64,21 @@ async function renderAgent() {
   say("agent", text(agent.port ? "agent_on" : "agent_off"));
   at("agent").dataset.state = agent.port ? "good" : "care";
   say("agent-more", text(agentMore(agent), agent.server, clock(agent.since, now)));
+  renderProblem(agent.problems ?? [], now);
   say("managed", text((await managed()).device_key ? "managed_yes" : "managed_no"));
+}
+
+/**
+ * The most urgent problem that the agent names, and what to do about it.
+ * @param {Problem[]} problems
+ * @param {number} now ms
+ */
+function renderProblem([problem, ...others], now) {
+  at("problem-box").hidden = !problem;
+  say("problem", translated(problem?.what));
+  say("problem-step", translated(problem?.step));
+  const since = problem?.since ? text("problem_since", clock(problem.since, now), relative(problem.since, now)) : "";
+  say("problem-since", others.length ? text("problem_more", since, String(others.length)).trim() : since);
 }
 
 /** @param {AgentStatus} agent */

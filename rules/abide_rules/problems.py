@@ -275,6 +275,11 @@ _UNKNOWN = Kind(
 )
 
 
+def kind_of(code: str) -> Kind:
+    """Return what is known about a code; a newer agent may have codes that nothing is known about."""
+    return BY_CODE.get(code, _UNKNOWN)
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Something that is wrong now: since when (ms, 0 = not known), and in technical words why (English, may be empty).
 
@@ -290,7 +295,7 @@ class Problem(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> Kind:
         """What is known about its code."""
-        return BY_CODE.get(self.code, _UNKNOWN)
+        return kind_of(self.code)
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -302,7 +307,7 @@ class Advice(msgspec.Struct, frozen=True):
 
 def advise(code: str, lang: str = "", *, admin: bool = False) -> Advice:
     """Return the texts of a code in ``lang`` (empty: this process's language), for the administrator if ``admin``."""
-    kind = BY_CODE.get(code, _UNKNOWN)
+    kind = kind_of(code)
     text = translations(lang or language()).gettext
     what = text(kind.what) + ("" if kind.code else f" ({code})")
     return Advice(what, text(kind.admin if admin and kind.admin else kind.step))

@@ -40,11 +40,13 @@ def register(app: typer.Typer) -> None:
 def _details(s: Snapshot) -> str:
     periods = {"working": _("working time"), "free": _("free time"), "": "–"}
     until = _("until {time}", time=clock_text(s.period_until_ms)) if s.period_until_ms else ""
+    connection = _("connected") if s.connected else _("not connected")
+    stale = _("STALE: {why}", why=s.stale)
     version = _("version {version}", version=s.policy_version) if s.policy_version else _("none")
     lines = [
         (_("Device"), s.device),
-        (_("Server"), f"{s.server} ({_('connected') if s.connected else _('not connected')})"),
-        (_("Policy"), f"{version} ({_('STALE: {why}', why=s.stale)})" if s.stale else version),
+        (_("Server"), f"{s.server} ({connection})"),
+        (_("Policy"), f"{version} ({stale})" if s.stale else version),
         (_("Now"), f"{periods[s.period]} {until}".strip()),
         *((_("Browser"), _browser(b.browser, b.browser_version, b.policy_version)) for b in s.browsers),
         (_("Events that wait"), str(s.spooled)),

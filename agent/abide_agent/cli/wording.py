@@ -31,9 +31,9 @@ def clock_text(at_ms: int) -> str:
 
 
 def _answer(name: str, found: Sequence[Problem]) -> str:
-    return (
-        _("{question}: no. {why}", question=name, why=advise(found[0].code).what) if found else f"{name}: {_('yes')}."
-    )
+    if not found:
+        return _("{question}: yes.", question=name)
+    return _("{question}: no. {why}", question=name, why=advise(found[0].code).what)
 
 
 def _describe(problem: Problem) -> str:
