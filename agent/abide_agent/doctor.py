@@ -47,7 +47,8 @@ def examine(config: Config, answer: Snapshot | NoAnswer) -> list[Check]:
     if isinstance(answer, Snapshot):
         for question, found in answers(answer.problems).items():
             checks += [_failed(question, problem.code, problem.detail) for problem in found] or [Check(question, True)]
-    return [*checks, _disk(config), _manifests(config)]
+    is_said = any(check.code == "block/manifest" for check in checks)
+    return [*checks, _disk(config), *([] if is_said else [_manifests(config)])]
 
 
 def _failed(name: str, code: str, detail: str) -> Check:

@@ -167,7 +167,7 @@ async def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
     assert await process.wait() == 2
 
 
-@pytest.mark.parametrize("name", ["enroll", "run", "status", "doctor", "native-host", "install", "uninstall"])
+@pytest.mark.parametrize("name", ["enroll", "run", "status", "doctor", "tray", "native-host", "install", "uninstall"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_every_command_explains_itself(name: str, language: str) -> None:
     process = await asyncio.create_subprocess_exec(
