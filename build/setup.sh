@@ -10,6 +10,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 need=()
 command -v chromium >/dev/null || need+=(chromium)
 command -v Xvfb >/dev/null || need+=(xvfb)
+command -v trayer >/dev/null || need+=(openbox trayer imagemagick dbus python3-gi gir1.2-ayatanaappindicator3-0.1)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)
 if ! fc-list :lang=zh 2>/dev/null | grep -q .; then need+=(fonts-noto-cjk); fi
 if ((${#need[@]})); then
