@@ -15,6 +15,7 @@ command -v strace >/dev/null || need+=(strace)
 compgen -G "/usr/lib/firefox-esr/browser/extensions/langpack-zh-CN*" >/dev/null || need+=(firefox-esr-l10n-zh-cn)
 command -v Xvfb >/dev/null || need+=(xvfb)
 command -v faketime >/dev/null || need+=(faketime)
+command -v trayer >/dev/null || need+=(openbox trayer imagemagick dbus python3-gi gir1.2-ayatanaappindicator3-0.1)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need+=(python3-venv)
 if ! fc-list :lang=zh 2>/dev/null | grep -q .; then need+=(fonts-noto-cjk); fi
 command -v objcopy >/dev/null || need+=(binutils) # make package

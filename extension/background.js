@@ -6,7 +6,7 @@
  */
 
 import { parseStop } from "./js/address.js";
-import { checkAgent, connect, flush, reconnect, records, report } from "./js/agent.js";
+import { checkAgent, connect, flush, reconnect, records, refuse, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
 import { alarms, askForUpdate, runtime, storage, tabs, webNavigation, webRequest } from "./js/browser.js";
 import * as clock from "./js/clock.js";
@@ -122,6 +122,7 @@ async function refused(error) {
   if (!(error instanceof PlanError)) throw error;
   const refusal = { why: error.why, detail: error.message, at: await clock.now() };
   await exclusive(() => setLocal({ refusal }));
+  refuse(error.why);
 }
 
 /** @param {number} tab */

@@ -16,34 +16,42 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from abide_agent import __version__, platform
 from abide_agent.browsers.hub import Hub
-from abide_agent.browsers.messages import RecordsMessage, SessionMessage, StatusMessage
+from abide_agent.browsers.messages import RecordsMessage, SessionMessage, ShownProblem, StatusMessage
 from abide_agent.clock import Clock
 from abide_agent.config import Config
 from abide_agent.guarded import Installation, open_vault
-from abide_agent.health import Snapshot
+from abide_agent.health import LastVerdict, Snapshot
 from abide_agent.identity import Identity, load_device
 from abide_agent.integrity import Guard, Place, Tampering
+from abide_agent.manifests import broken
 from abide_agent.outbox import Outbox
 from abide_agent.plans import Compiled, Plans
 from abide_agent.recorder import Recorder
 from abide_agent.releases import Releases
 from abide_agent.signing import RequestSigner
-from abide_agent.spool import Counts, Spool
+from abide_agent.spool import Counts, Entry, Spool
 from abide_agent.spool_db import Database, SpoolError
 from abide_agent.stream import Stream
 from abide_agent.tasks import Backoff, Tasks, Worker
 from abide_agent.timekeeper import Timekeeper
 from abide_agent.transport import Transport
+from abide_agent.trouble import Trouble
 from abide_agent.uplink import Uplink
 from abide_agent.vault import Vault
+from abide_agent.watch import Watch
 from abide_rules.events import Evidence, Period
+from abide_rules.i18n import LANGUAGES
 from abide_rules.people import Person
-from abide_rules.wire import Coverage
+from abide_rules.policy import Text
+from abide_rules.problems import Problem, advise
+from abide_rules.wire import MAX_PROBLEMS, Coverage
 
 log = logging.getLogger(__name__)
 
 UPKEEP_INTERVAL_S = 600
 HARMLESS = ("clock:corrected", "clock:zone")
+MAX_PROBLEMS_SHOWN = 3
+LAST_EVENTS = 20
 
 
 class Agent:
@@ -73,16 +81,32 @@ class Agent:
         self._plans = Plans(key, config.recompile_after_s)
         self._compiling = asyncio.Lock()
         self._account = platform.account()
-        self._was_stale = False
+        self._news_ms = platform.boot_ms()
+        self._manifest_problem = ""
+        self._watch = Watch(self._look, self._health_changed, config.look_interval_s)
+
+        def trouble(start: Problem | None = None) -> Trouble:
+            return Trouble(clock.now_ms, self._watch.soon, start)
+
+        self._stream_trouble = trouble(Problem("sync/connecting"))
+        self._updates_trouble, self._uplink_trouble, self._record_trouble = trouble(), trouble(), trouble()
 
         def backoff() -> Backoff:
             return Backoff(config.backoff_first_s, config.backoff_most_s)
 
-        self._recorder = Recorder(self._spool, self._worker, clock, self._person, self._on_stored)
-        self.releases = Releases(config, identity, transport, clock, vault, self._recompile)
-        self._stream = Stream(identity.device, key, transport, clock, self, backoff())
+        self._recorder = Recorder(self._spool, self._worker, clock, self._person, self._on_stored, self._record_trouble)
+        self.releases = Releases(config, identity, transport, clock, vault, self._recompile, self._updates_trouble)
+        self._stream = Stream(identity.device, key, transport, clock, self, backoff(), self._stream_trouble)
         self._uplink = Uplink(
-            identity, key, Outbox(db), self._worker, transport, clock, backoff(), self._counts_changed
+            identity,
+            key,
+            Outbox(db),
+            self._worker,
+            transport,
+            clock,
+            backoff(),
+            self._counts_changed,
+            self._uplink_trouble,
         )
         self._hub = Hub(config.socket, self, shared=config.system)
         self._tampered: dict[str, Tampering] = {}
@@ -102,6 +126,7 @@ class Agent:
         self._tasks.start("upkeep", self._upkeep())
         self._tasks.start("timekeeper", self._timekeeper.run())
         self._guard.start(self._crashed)
+        self._tasks.start("watch", self._watch.run())
         ready()
         try:
             await self._stop.wait()
@@ -132,8 +157,9 @@ class Agent:
         self._tasks.start("push", self._hub.push())
 
     def coverage(self) -> Coverage:
-        """Return what is guarded now."""
-        return Coverage(self._hub.coverage(), bool(self.releases.stale()), self._counts.waiting)
+        """Return what is guarded now, and what is wrong."""
+        codes = tuple(problem.code for problem in self._problems()[:MAX_PROBLEMS])
+        return Coverage(self._hub.coverage(), bool(self.releases.stale()), self._counts.waiting, codes)
 
     def policy_version(self) -> int:
         """Return the version that is held."""
@@ -165,6 +191,7 @@ class Agent:
             policy_version=self.releases.version,
             spooled=self._counts.waiting,
             server=self._identity.server,
+            problems=tuple(map(_shown, self._problems()[:MAX_PROBLEMS_SHOWN])),
         )
 
     async def record(self, account: str, browser: str, observations: list[msgspec.Raw]) -> list[str]:
@@ -186,15 +213,22 @@ class Agent:
         return self._guard.changing()
 
     async def coverage_changed(self) -> None:
-        """Tell the server which browsers are guarded."""
+        """Tell the server which browsers are guarded, now and when what they say has settled."""
+        self._news_ms = platform.boot_ms()
+        self._watch.soon()
         await self._stream.send_coverage()
 
     async def snapshot(self, account: str = "") -> Snapshot:
         """Return the health snapshot; others than the daemon's own account see only their own browsers in it."""
         account = account or self._account
-        plan = self._plan(account)
-        counts = await self._count()
-        releases = self.releases
+        self._counts = await self._count()
+        newest = await self._recent(account if self._config.system else "")
+        facts = msgspec.structs.replace(self._facts(account), last=_last_verdict(newest))
+        return msgspec.structs.replace(facts, problems=self._watch.problems(facts))
+
+    def _facts(self, account: str) -> Snapshot:
+        plan, releases, now_ms = self._plan(account), self.releases, self._clock.now_ms()
+        whose = "" if account == self._account else account
         return Snapshot(
             agent_version=__version__,
             pid=os.getpid(),
@@ -203,26 +237,47 @@ class Agent:
             account=account,
             person=self._person(account).id,
             started_ms=self._started_ms,
-            now_ms=self._clock.now_ms(),
+            now_ms=now_ms,
             time_from_server=self._clock.from_server,
             connected=self._stream.connected,
-            connection_problem=self._stream.problem,
             policy_version=releases.version,
             plan_version=plan.version if plan is not None else 0,
             refreshed_ms=releases.refreshed_ms,
             stale=releases.stale(),
-            policy_problem=releases.problem,
+            policy_damaged=releases.damaged,
             people_problem=releases.people_problem,
             plan_problem=self._plans.problem,
-            spooled=counts.waiting,
-            recorded=counts.recorded,
-            dropped=counts.dropped,
-            uplink_problem=self._uplink.problem,
+            spooled=self._counts.waiting,
+            recorded=self._counts.recorded,
+            dropped=self._counts.dropped,
             receipt_ms=self._uplink.receipt_ms,
-            browsers=self._hub.coverage("" if account == self._account else account),
+            browsers=self._hub.coverage(whose),
+            refused=self._hub.refused(whose),
             tampered=tuple(sorted(self._tampered.values(), key=lambda t: t.at, reverse=True)),
             guard_problem=self._guard.problem,
+            settled=platform.boot_ms() - self._news_ms > self._config.settle_s * 1000,
+            stream_trouble=self._stream_trouble.problem,
+            updates_trouble=self._updates_trouble.problem,
+            uplink_trouble=self._uplink_trouble.problem,
+            record_trouble=self._record_trouble.problem,
+            disk_free_bytes=platform.disk_free_bytes(self._config.state),
+            clock_ahead_ms=platform.wall_ms() - now_ms if self._clock.from_server else 0,
+            manifest_problem=self._manifest_problem,
+            period=plan.period(now_ms) if plan is not None else "",
+            period_until_ms=plan.until(now_ms) if plan is not None else 0,
+            last=None,
         )
+
+    def _problems(self) -> tuple[Problem, ...]:
+        return self._watch.problems(self._facts(self._account))
+
+    async def _look(self) -> Snapshot:
+        self._manifest_problem = await asyncio.to_thread(broken, self._config)
+        return self._facts(self._account)
+
+    async def _health_changed(self) -> None:
+        await self._hub.push()
+        await self._stream.send_coverage()
 
     def _period(self, account: str, at_ms: int) -> Period:
         plan = self._plan(account)
@@ -261,20 +316,18 @@ class Agent:
             release, now_ms = self.releases.release, self._clock.now_ms()
             persons = {self._person(account) for account in {self._account, *self._hub.accounts()}}
             is_new = release is not None and await self._plans.refresh(release, persons, now_ms)
+        self._watch.soon()
         if release is not None and is_new:
+            self._news_ms = platform.boot_ms()
             await self._hub.push()
             await self._stream.send_in_force(release.version, "", now_ms)
 
     async def _upkeep(self) -> None:
-        """Purge, recompile daily, and report when the policy becomes stale."""
+        """Purge, and recompile daily."""
         while True:
             with contextlib.suppress(SpoolError):
                 await self._worker.run(self._spool.purge, self._clock.now_ms(), self._config.retention_days)
             await self._recompile()
-            if bool(self.releases.stale()) != self._was_stale:
-                self._was_stale = not self._was_stale
-                await self._hub.push()
-                await self._stream.send_coverage()
             await asyncio.sleep(UPKEEP_INTERVAL_S)
 
     def _on_stored(self) -> None:
@@ -288,6 +341,7 @@ class Agent:
         before: Counts = self._counts
         self._counts = await self._count()
         if self._counts != before:
+            self._watch.soon()
             await self._hub.push()
 
     async def _count(self) -> Counts:
@@ -298,9 +352,28 @@ class Agent:
             log.warning("%s", error)
             return self._counts
 
+    async def _recent(self, account: str) -> list[Entry]:
+        try:
+            return await self._worker.run(self._spool.recent, LAST_EVENTS, account)
+        except SpoolError as error:
+            log.warning("%s", error)
+            return []
+
     def _crashed(self, error: BaseException) -> None:
         self._crash = error
         self._stop.set()
+
+
+def _shown(problem: Problem) -> ShownProblem:
+    texts = {lang: advise(problem.code, lang) for lang in LANGUAGES}
+    what = Text(**{lang: advice.what for lang, advice in texts.items()})
+    step = Text(**{lang: advice.step for lang, advice in texts.items()})
+    return ShownProblem(problem.code, problem.since_ms, what, step)
+
+
+def _last_verdict(newest: list[Entry]) -> LastVerdict | None:
+    visits = (entry.event for entry in newest if entry.event.kind in ("visit", "notice"))
+    return next((LastVerdict(e.service, e.verdict, e.at) for e in visits), None)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,8 @@ SYSTEM_RUNTIME = Path("/run/abide-agent")
 SYSTEM_SHARED = Path("/usr/local/lib/abide-agent")
 COMPARE_INTERVAL_S = 60.0
 CLOCK_INTERVAL_S = 0.0
+LOOK_INTERVAL_S = 10.0
+SETTLE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Config:
     backoff_most_s: float = BACKOFF_MOST_S
     compare_interval_s: float = COMPARE_INTERVAL_S
     clock_interval_s: float = CLOCK_INTERVAL_S
+    look_interval_s: float = LOOK_INTERVAL_S
+    """How often the daemon looks at its own health when nothing happens."""
+    settle_s: float = SETTLE_S
+    """How long a browser may take until it enforces the newest policy."""
 
     @property
     def socket(self) -> Path:

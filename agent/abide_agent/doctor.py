@@ -1,117 +1,122 @@
-"""The doctor: checks from enrolment to browser, each with why it is not well and what to do next."""
+"""The doctor: what the daemon says is wrong, and what can only be tested from here, each with what to do next."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
+import email.utils
 
 import msgspec
 
-from abide_agent import install
+from abide_agent import install, platform
 from abide_agent.config import Config
-from abide_agent.health import Snapshot
-from abide_agent.identity import load_device, load_identity
+from abide_agent.health import NoAnswer, Snapshot
+from abide_agent.identity import Identity, is_enrolled, load_device, load_identity
+from abide_agent.manifests import broken
+from abide_agent.problems import MAX_CLOCK_ERROR_MS
 from abide_agent.transport import Transport
+from abide_agent.trouble import code_of
 from abide_rules.errors import AbideError, ConfigurationError
 from abide_rules.i18n import _
+from abide_rules.problems import Problem, advise, answers
+
+LOW_DISK_BYTES = 256 * 1024 * 1024
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One check: ``why`` and ``next_step`` are for people and empty when there is nothing to say."""
+    """One check: ``code`` is the problem that was found, else empty; ``why`` and ``next_step`` are for people."""
 
     name: str
     ok: bool
     why: str = ""
     next_step: str = ""
+    code: str = ""
 
 
-def examine(config: Config, snapshot: Snapshot | None) -> list[Check]:
+def problems_here(config: Config, answer: Snapshot | NoAnswer) -> tuple[Problem, ...]:
+    """Return what is wrong, also when no daemon answers."""
+    if isinstance(answer, Snapshot):
+        return answer.problems
+    if answer.code == "agent/not-running" and (problem := _enrolment_problem(config)) is not None:
+        return (problem,)
+    return (Problem(answer.code, detail=answer.detail),)
+
+
+def examine(config: Config, answer: Snapshot | NoAnswer) -> list[Check]:
     """Return every check in the order in which they depend on each other."""
-    checks = [
-        _attempt("enrolled", lambda: load_identity(config).server),
-        _attempt("device key", lambda: load_device(config)[0].device),
-        _attempt("server", lambda: asyncio.run(_reach(config))),
-        _running(snapshot),
-    ]
-    if snapshot is not None:
-        checks += [_connection(snapshot), _policy(snapshot), _plan(snapshot), _spool(snapshot), _browsers(snapshot)]
-    return [*checks, _manifests(config)]
+    checks = [_enrolled(config), *_server(config), _running(answer)]
+    if isinstance(answer, Snapshot):
+        for question, found in answers(answer.problems).items():
+            checks += [_failed(question, problem.code, problem.detail) for problem in found] or [Check(question, True)]
+    is_said = any(check.code == "block/manifest" for check in checks)
+    return [*checks, _disk(config), *([] if is_said else [_manifests(config)])]
 
 
-def _attempt(name: str, action: Callable[[], str]) -> Check:
+def _failed(name: str, code: str, detail: str) -> Check:
+    advice = advise(code)
+    return Check(name, False, f"{advice.what} ({detail})" if detail else advice.what, advice.step, code)
+
+
+def _enrolment_problem(config: Config) -> Problem | None:
     try:
-        return Check(name, True, action())
+        load_device(config)
+    except ConfigurationError as error:
+        return Problem("agent/identity-damaged" if is_enrolled(config) else "agent/not-enrolled", detail=str(error))
+    except PermissionError as error:
+        return Problem("agent/not-yours", detail=str(error))
+    return None
+
+
+def _enrolled(config: Config) -> Check:
+    problem = _enrolment_problem(config)
+    return Check("enrolled", True) if problem is None else _failed("enrolled", problem.code, problem.detail)
+
+
+def _server(config: Config) -> list[Check]:
+    """Reach the server over its pinned TLS, and compare its clock with this computer's."""
+    try:
+        identity = load_identity(config)
+        date = asyncio.run(_reach(identity))
+    except (ConfigurationError, PermissionError):
+        return []
     except AbideError as error:
-        return Check(name, False, str(error), error.advice)
+        return [_failed("server", code_of(error), str(error))]
+    return [Check("server", True, identity.server), *_clock(date)]
 
 
-async def _reach(config: Config) -> str:
-    """Reach the server over its pinned TLS. Raises AbideError."""
-    identity = load_identity(config)
+async def _reach(identity: Identity) -> str:
     async with Transport(identity.server, identity.ca) as transport:
         await transport.get("/healthz")
-    return identity.server
+        return transport.date
 
 
-def _running(snapshot: Snapshot | None) -> Check:
-    if snapshot is None:
-        step = _("Start it: abide-agent run (or: abide-agent install, to start it at every login).")
-        return Check("agent runs", False, _("no agent answers on its socket"), step)
-    return Check("agent runs", True, f"pid {snapshot.pid}, {snapshot.agent_version}")
+def _clock(date: str) -> list[Check]:
+    try:
+        server_ms = email.utils.parsedate_to_datetime(date).timestamp() * 1000
+    except ValueError:
+        return []
+    ahead_ms = platform.wall_ms() - server_ms
+    if abs(ahead_ms) > MAX_CLOCK_ERROR_MS:
+        return [_failed("clock", "block/clock", f"{ahead_ms / 60_000:+.0f} min")]
+    return [Check("clock", True)]
 
 
-def _connection(snapshot: Snapshot) -> Check:
-    step = _("It tries again by itself. If this lasts, ask your administrator whether this device was revoked.")
-    return _unless("connected", snapshot.connection_problem, step, snapshot.server)
+def _running(answer: Snapshot | NoAnswer) -> Check:
+    if isinstance(answer, NoAnswer):
+        return _failed("agent runs", answer.code, answer.detail)
+    return Check("agent runs", True, f"pid {answer.pid}, {answer.agent_version}")
 
 
-def _policy(snapshot: Snapshot) -> Check:
-    if snapshot.policy_version == 0:
-        why = snapshot.policy_problem or _("no policy was received yet")
-        return Check("policy", False, why, _("Check the connection; ask your administrator to publish a policy."))
-    why = snapshot.stale or snapshot.policy_problem or snapshot.people_problem
-    step = _("The last good policy stays in force. Check the connection and this computer's date.")
-    return _unless("policy", why, step, _("version {version}", version=snapshot.policy_version))
-
-
-def _plan(snapshot: Snapshot) -> Check:
-    step = _("The last good plan stays in force. Tell your administrator.")
-    is_behind = snapshot.plan_version != snapshot.policy_version
-    why = snapshot.plan_problem or (_("the newest policy is not compiled") if is_behind else "")
-    return _unless("plan", why, step, _("version {version}", version=snapshot.plan_version))
-
-
-def _spool(snapshot: Snapshot) -> Check:
-    why = snapshot.uplink_problem
-    if snapshot.dropped:
-        why = _("{count} observations found no room", count=snapshot.dropped)
-    step = _("Events wait on this computer until the server confirms them. Check the connection and free disk space.")
-    return _unless("events", why, step, _("{count} wait", count=snapshot.spooled))
-
-
-def _browsers(snapshot: Snapshot) -> Check:
-    if not snapshot.browsers:
-        step = _("Open a browser that has the extension; run: abide-agent install")
-        return Check("browsers", False, _("no browser is connected"), step)
-    behind = [b.browser for b in snapshot.browsers if b.policy_version != snapshot.policy_version]
-    names = ", ".join(f"{b.browser} {b.browser_version} ({b.policy_version})" for b in snapshot.browsers)
-    why = _("not up to date: {names}", names=", ".join(behind)) if behind else ""
-    return _unless("browsers", why, _("Wait a moment; else restart the browser."), names)
+def _disk(config: Config) -> Check:
+    folder = next(path for path in (config.state, *config.state.parents) if path.exists())
+    free = platform.disk_free_bytes(folder)
+    room = _("{count} MB free", count=free // 1_000_000)
+    return _failed("disk", "record/disk-low", room) if 0 <= free < LOW_DISK_BYTES else Check("disk", True, room)
 
 
 def _manifests(config: Config) -> Check:
-    try:
-        items = [item for item in install.installed(config) if item.sha256]
-    except ConfigurationError as error:
-        return Check("native host", False, str(error), error.advice)
-    if not items:
-        step = _("Run: abide-agent install")
-        return Check("native host", False, _("no browser knows the agent"), step)
-    missing = [item.path for item in items if not Path(item.path).exists()]
-    why = _("missing: {paths}", paths=", ".join(missing)) if missing else ""
-    return _unless("native host", why, _("Run: abide-agent install"), _("{count} files", count=len(items)))
-
-
-def _unless(name: str, why: str, next_step: str, well: str) -> Check:
-    return Check(name, False, why, next_step) if why else Check(name, True, well)
+    if why := broken(config):
+        return _failed("native host", "block/manifest", why)
+    count = sum(bool(item.sha256) for item in install.installed(config))
+    if count == 0:
+        return Check("native host", False, _("no browser knows the agent"), _("Run: abide-agent install"))
+    return Check("native host", True, _("{count} files", count=count))

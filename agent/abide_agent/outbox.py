@@ -64,7 +64,9 @@ class Outbox:
 
         def change(db: sqlite3.Connection) -> None:
             if _start(db, first_seq, max_events) is None:
-                raise BadDataError(f"the server asks for event {first_seq}, which is not on this device any more")
+                raise BadDataError(
+                    f"the server asks for event {first_seq}, which is not on this device any more", code="sync/gap"
+                )
 
         self._db.upkeep(change)
 

@@ -33,6 +33,11 @@ class Compiled(msgspec.Struct, frozen=True):
         """Return whether ``at_ms`` is working or free time; before the first span as in it."""
         return next((span.period for span in reversed(self.timeline) if span.start <= at_ms), self.timeline[0].period)
 
+    def until(self, at_ms: int) -> int:
+        """Return when the period of ``at_ms`` ends (ms), 0 when the timeline does not say."""
+        period = self.period(at_ms)
+        return next((span.start for span in self.timeline if span.start > at_ms and span.period != period), 0)
+
 
 class Plans:
     """The plans in force: one per person, made again when release, person or day changes. The last good one stays.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,7 @@ from abide_agent.clock import Clock
 from abide_agent.spool import DAY_MS, NOBODY, Draft, Spool
 from abide_agent.spool_db import SpoolError
 from abide_agent.tasks import Worker
+from abide_agent.trouble import Trouble
 from abide_rules.events import Event, Evidence, Period
 from abide_rules.people import Person
 
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Records what the browsers report. ``person`` returns who an account is now; ``stored`` is told of new events."""
+    """Records what the browsers report. ``person`` returns who an account is now; ``stored`` learns of it."""
 
     def __init__(
         self,
@@ -29,12 +31,14 @@ class Recorder:
         clock: Clock,
         person: Callable[[str], Person],
         stored: Callable[[], None],
+        trouble: Trouble,
     ) -> None:
         self._spool = spool
         self._worker = worker
         self._clock = clock
         self._person = person
         self._stored = stored
+        self._trouble = trouble
 
     async def record(self, account: str, browser: str, observations: list[msgspec.Raw]) -> list[str]:
         """Record each observation of ``account`` once and return the ids of those that are on disk.
@@ -90,9 +94,11 @@ class Recorder:
             return True
         try:
             new = await self._worker.run(self._spool.append, drafts)
-        except (SpoolError, OSError) as error:
+        except (SpoolError, OSError, sqlite3.Error) as error:
             log.warning("nothing can be recorded: %s", error)
+            self._trouble.began(error)
             return False
+        self._trouble.over()
         if new:
             self._stored()
         return True

@@ -20,6 +20,7 @@ from abide_agent.held import Held, Verified, decode_held, encode_held, verify_he
 from abide_agent.identity import Identity
 from abide_agent.tasks import Backoff, wait_for
 from abide_agent.transport import Transport
+from abide_agent.trouble import Trouble
 from abide_agent.vault import Vault
 from abide_rules.errors import AbideError, BadDataError, TransportError
 from abide_rules.i18n import _
@@ -34,7 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Releases:
-    """The release and the people in force. ``problem`` says why nothing newer could be had, or is empty."""
+    """The release and the people in force. ``trouble`` is told why nothing newer could be had.
+
+    ``damaged`` says why the policy that earlier runs kept is not used, until another one is; else it is empty.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Releases:
         clock: Clock,
         vault: Vault,
         changed: Callable[[], Awaitable[None]],
+        trouble: Trouble,
     ) -> None:
         self._config = config
         self._vault = vault
@@ -58,7 +63,8 @@ class Releases:
         self._proof: Verified | None = None
         self.release: Release | None = None
         self.people = People()
-        self.problem = ""
+        self._trouble = trouble
+        self.damaged = ""
         self.people_problem = ""
 
     @property
@@ -87,7 +93,7 @@ class Releases:
         self._wanted.set()
 
     async def load(self) -> None:
-        """Take over what earlier runs kept, if it verifies; ``problem`` says why not."""
+        """Take over what earlier runs kept, if it verifies; ``damaged`` says why not."""
         try:
             self._policy = await self._read(self._config.policy, POLICY_TARGET)
             if self._policy is not None:
@@ -107,10 +113,12 @@ class Releases:
             try:
                 await self.refresh()
             except AbideError as error:
-                self._fail(error)
-                await wait_for(self._wanted, min(backoff.next_s(), self._config.refresh_interval_s))
+                pause_s = min(backoff.next_s(), self._config.refresh_interval_s)
+                self._fail(error, pause_s)
+                await wait_for(self._wanted, pause_s)
             else:
                 backoff.reset()
+                self._trouble.over()
                 await wait_for(self._wanted, self._config.refresh_interval_s)
 
     async def refresh(self) -> None:
@@ -119,11 +127,13 @@ class Releases:
             fetched = await self._fetch()
             if fetched.policy is None:
                 raise BadDataError(
-                    _("the server has published no policy yet"), advice=_("Publish one: abide-server publish FILE")
+                    _("the server has published no policy yet"),
+                    advice=_("Publish one: abide-server publish FILE"),
+                    code="sync/no-release",
                 )
             changed = self._take_policy(fetched.policy)
             changed = self._take_people(fetched.people, fetched.people_problem) or changed
-            self.problem = ""
+            self.damaged = ""
         if changed:
             await self._changed()
 
@@ -178,7 +188,9 @@ class Releases:
         proof = verify_held(held, self._identity.root, POLICY_TARGET)
         release = decode_release(proof.content)
         if release.version < self.version:
-            raise BadDataError(f"release {release.version} is older than {self.version}, which is in force")
+            raise BadDataError(
+                f"release {release.version} is older than {self.version}, which is in force", code="sync/rolled-back"
+            )
         self.release, self._proof = release, proof
 
     async def _read(self, path: Path, target: str) -> Held | None:
@@ -201,14 +213,18 @@ class Releases:
             log.warning("%s cannot be kept (a restart would fetch it again): %s", path.name, error)
 
     def _reject(self, path: Path, error: AbideError) -> None:
-        self.problem = f"{path.name} was rejected: {error}"
-        log.error("%s", self.problem)
-        self._policy = None if path == self._config.policy else self._policy
+        problem = f"{path.name} was rejected: {error}"
+        log.error("%s", problem)
+        if path == self._config.policy:
+            self._policy, self.damaged = None, problem
+        else:
+            self.people_problem = problem
 
-    def _fail(self, error: AbideError) -> None:
-        if str(error) != self.problem:
+    def _fail(self, error: AbideError, pause_s: float) -> None:
+        before = self._trouble.problem
+        if before is None or before.detail != str(error):
             log.warning("no newer rules: %s", error)
-        self.problem = str(error)
+        self._trouble.began(error, pause_s)
 
 
 def _people(held: Held | None) -> People:

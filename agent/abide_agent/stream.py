@@ -14,6 +14,7 @@ from abide_agent import __version__
 from abide_agent.clock import Clock
 from abide_agent.tasks import Backoff
 from abide_agent.transport import Transport
+from abide_agent.trouble import Trouble
 from abide_rules import envelope as dsse
 from abide_rules.errors import AbideError, MalformedError, TransportError
 from abide_rules.wire import (
@@ -31,6 +32,14 @@ from abide_rules.wire import (
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 20
+CLOSED = {
+    "revoked-device": "sync/revoked",
+    "unknown-device": "sync/unknown-device",
+    "bad-signature": "sync/unauthorized",
+    "replaced by a newer stream": "sync/replaced",
+    "server stops": "sync/refused",
+}
+"""What the server's reasons for closing a stream mean."""
 _decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
 
@@ -54,7 +63,7 @@ class Listener(Protocol):
 
 
 class Stream:
-    """Keeps one stream open. ``problem`` says why it is not."""
+    """Keeps one stream open; ``trouble`` is told why it is not."""
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class Stream:
         clock: Clock,
         listener: Listener,
         backoff: Backoff,
+        trouble: Trouble,
     ) -> None:
         self._device = device
         self._key = key
@@ -72,7 +82,7 @@ class Stream:
         self._listener = listener
         self._backoff = backoff
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self.problem = "not connected yet"
+        self._trouble = trouble
 
     @property
     def connected(self) -> bool:
@@ -85,8 +95,9 @@ class Stream:
             try:
                 await self._once()
             except AbideError as error:
-                self._disconnected(str(error))
-            await asyncio.sleep(self._backoff.next_s())
+                pause_s = self._backoff.next_s()
+                self._disconnected(error, pause_s)
+                await asyncio.sleep(pause_s)
 
     async def send(self, message: AgentMessage) -> None:
         """Send if connected; what is not sent is covered by the Coverage of the next connection."""
@@ -111,14 +122,15 @@ class Stream:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
                 await self._handshake(socket)
             self._backoff.reset()
-            self._socket, self.problem = socket, ""
+            self._socket = socket
+            self._trouble.over()
             log.info("connected to %s", self._transport.server)
             self._listener.on_connected()
             await self.send_coverage()
             while True:
                 self._handle(await _receive(socket))
         except TimeoutError as error:
-            raise TransportError("the server does not answer in time") from error
+            raise TransportError("the server does not answer in time", code="sync/timeout") from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(f"the stream broke: {error}") from error
         finally:
@@ -148,10 +160,11 @@ class Stream:
             case _:
                 assert_never(message)
 
-    def _disconnected(self, why: str) -> None:
-        if why != self.problem:
-            log.warning("not connected: %s", why)
-        self.problem = why
+    def _disconnected(self, error: AbideError, pause_s: float) -> None:
+        before = self._trouble.problem
+        if before is None or before.detail != str(error):
+            log.warning("not connected: %s", error)
+        self._trouble.began(error, pause_s)
         self._listener.on_disconnected()
 
 
@@ -160,7 +173,7 @@ async def _receive(socket: aiohttp.ClientWebSocketResponse) -> ServerMessage:
     message = await socket.receive()
     if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING):
         reason = message.extra or f"code {socket.close_code}"
-        raise TransportError(f"the server closed the stream ({reason})")
+        raise TransportError(f"the server closed the stream ({reason})", code=CLOSED.get(reason, ""))
     if message.type is aiohttp.WSMsgType.ERROR:
         raise TransportError(f"the stream broke: {socket.exception()}")
     if message.type is not aiohttp.WSMsgType.TEXT:

@@ -29,13 +29,15 @@ READ_TIMEOUT_S = 20
 REQUEST_TIMEOUT_S = 60
 CLOSE_TIMEOUT_S = 1
 MAX_ANSWER_BYTES = MAX_BATCH_BYTES
+REFUSALS = {"revoked-device": "sync/revoked", "unknown-device": "sync/unknown-device"}
+"""Refusals of this device, by the problem type that the server names."""
 
 
 class HttpError(TransportError):
     """The server answered with an error ``status`` that proves nobody's fault."""
 
-    def __init__(self, message: str, *, status: int, advice: str = "") -> None:
-        super().__init__(message, advice=advice)
+    def __init__(self, message: str, *, status: int, advice: str = "", code: str = "") -> None:
+        super().__init__(message, advice=advice, code=code or code_of_status(status))
         self.status = status
 
 
@@ -69,6 +71,21 @@ def tls_context(ca: str) -> ssl.SSLContext:
     return context
 
 
+def code_of_status(status: int) -> str:
+    """Return the code of the problem that an HTTP status means when nothing more is said."""
+    match status:
+        case 200 | 511:
+            return "sync/portal"
+        case 401 | 403 | 407:
+            return "sync/unauthorized"
+        case _ if status >= 500:
+            return "sync/server-error"
+        case _ if 300 <= status < 400:
+            return "sync/portal"
+        case _:
+            return "sync/rejected"
+
+
 def classify(status: int, body: bytes) -> AbideError:
     """Return the error that an answer means. The default is to keep the data and retry; a 401 proves nothing."""
     try:
@@ -76,7 +93,8 @@ def classify(status: int, body: bytes) -> AbideError:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return HttpError(f"the server answered {status}", status=status)
     text = problem.detail or problem.title
-    match problem.type.removeprefix("urn:abide:"), status:
+    kind = problem.type.removeprefix("urn:abide:")
+    match kind, status:
         case "gap", 409 if problem.expected_seq is not None and problem.expected_seq > 0:
             return GapError(text, expected_seq=problem.expected_seq, advice=problem.advice)
         case "fork", 409:
@@ -84,7 +102,8 @@ def classify(status: int, body: bytes) -> AbideError:
         case "too-large", 413:
             return TooLargeError(text, advice=problem.advice)
         case _:
-            return HttpError(f"the server answered {status}: {text}", status=status, advice=problem.advice)
+            code = REFUSALS.get(kind, "")
+            return HttpError(f"the server answered {status}: {text}", status=status, advice=problem.advice, code=code)
 
 
 class Transport:
@@ -95,6 +114,8 @@ class Transport:
         self._tls = tls_context(ca)
         self._signer = signer
         self._session: aiohttp.ClientSession | None = None
+        self.date = ""
+        """The ``Date`` of the server's last answer, empty when it gave none."""
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(
@@ -144,11 +165,14 @@ class Transport:
             async with self._open().request(
                 method, url, headers=dict(headers), data=body, allow_redirects=False
             ) as response:
+                self.date = response.headers.get("Date", "")
                 answer = await _read(response, max_bytes)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unreachable(error) from error
         if response.status // 100 != 2:
             raise classify(response.status, answer)
+        if response.content_type == "text/html":
+            raise HttpError("a web page came instead of an answer", status=response.status)
         return answer
 
     def _open(self) -> aiohttp.ClientSession:
@@ -162,7 +186,7 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     async for part in response.content.iter_chunked(65_536):
         size += len(part)
         if size > max_bytes:
-            raise TransportError(f"the server's answer is longer than {max_bytes} bytes")
+            raise TransportError(f"the server's answer is longer than {max_bytes} bytes", code="sync/nonsense")
         parts.append(part)
     return b"".join(parts)
 
@@ -173,13 +197,22 @@ def _unreachable(error: Exception) -> TransportError:
             return TransportError(
                 f"the server's certificate is not trusted: {error}",
                 advice=_("Check the laptop's date and the certificate; enrol again if the authority was changed."),
+                code="sync/tls",
             )
         case aiohttp.WSServerHandshakeError():
             return HttpError(f"the server answered {error.status}", status=error.status)
         case asyncio.TimeoutError():
-            return TransportError("the server does not answer in time")
+            return TransportError("the server does not answer in time", code="sync/timeout")
+        case aiohttp.ClientConnectorDNSError():
+            return TransportError(f"the server's name cannot be found: {error}", code="sync/dns")
+        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
+            return TransportError(f"the server's answer makes no sense: {error}", code="sync/nonsense")
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return TransportError(f"the server cannot be reached: {error}", code="sync/refused")
         case _:
-            return TransportError(f"the server cannot be reached: {str(error) or type(error).__name__}")
+            return TransportError(
+                f"the server cannot be reached: {str(error) or type(error).__name__}", code="sync/unreachable"
+            )
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from tuf.api.exceptions import (
+    BadVersionNumberError,
     DownloadError,
     DownloadHTTPError,
     ExpiredMetadataError,
@@ -20,11 +21,12 @@ from tuf.api.exceptions import (
     RepositoryError,
 )
 from tuf.api.metadata import Metadata, Root, TargetFile
+from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater
 
 from abide_agent.held import Held, verify_held
 from abide_agent.transport import REQUEST_TIMEOUT_S, HttpError, Transport
-from abide_rules.errors import AbideError, BadDataError, SignatureError, TransportError
+from abide_rules.errors import AbideError, BadDataError, MalformedError, SignatureError, TransportError
 from abide_rules.wire import (
     MAX_PEOPLE_BYTES,
     PEOPLE_TARGET,
@@ -161,14 +163,25 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except ExpiredMetadataError as error:
-        raise TransportError(f"the server's update metadata has expired: {error}") from error
-    except DownloadHTTPError as error:
-        raise TransportError(f"the server's updates cannot be fetched: {error}") from error
+        raise TransportError(f"the server's update metadata has expired: {error}", code="sync/expired") from error
     except DownloadError as error:
-        raise TransportError(f"the server's updates cannot be fetched: {error.__cause__ or error}") from error
+        raise _not_fetched(error) from error
+    except BadVersionNumberError as error:
+        raise SignatureError(
+            f"the server's updates are older than what is held: {error}", code="sync/rolled-back"
+        ) from error
+    except DeserializationError as error:
+        raise MalformedError(f"the server's updates make no sense: {error}") from error
     except RepositoryError as error:
         raise SignatureError(f"the server's updates are not signed by the trusted keys: {error}") from error
     except OSError as error:
-        raise UnkeptError(f"the updates cannot be kept: {error}") from error
+        raise UnkeptError(f"the updates cannot be kept: {error}", code="sync/disk") from error
     except (ValueError, KeyError) as error:
         raise BadDataError(f"the server's updates make no sense: {error}") from error
+
+
+def _not_fetched(error: DownloadError) -> TransportError:
+    """Return why a download failed, with what the transport knows of it."""
+    cause = error.__cause__
+    code = cause.code if isinstance(cause, AbideError) else "sync/nonsense"
+    return TransportError(f"the server's updates cannot be fetched: {cause or error}", code=code)

@@ -15,6 +15,7 @@ from abide_agent.identity import Identity
 from abide_agent.outbox import Outbox, Outgoing
 from abide_agent.tasks import Backoff, Worker, wait_for
 from abide_agent.transport import Transport
+from abide_agent.trouble import Trouble
 from abide_rules import envelope as dsse
 from abide_rules import events
 from abide_rules.errors import AbideError, BadDataError, GapError, MalformedError, TooLargeError
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Uplink:
-    """Sends one batch at a time, in order. ``problem`` says why events wait; ``receipt_ms`` is the last receipt's time."""
+    """Sends one batch at a time, in order. ``trouble`` is told why events wait; ``receipt_ms``: the last receipt."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Uplink:
         clock: Clock,
         backoff: Backoff,
         sent: Callable[[], None],
+        trouble: Trouble,
     ) -> None:
         self._identity = identity
         self._key = key
@@ -48,7 +50,7 @@ class Uplink:
         self._new = asyncio.Event()
         self._retry = asyncio.Event()
         self._receipt_keys = {dsse.key_id(identity.receipt_key): identity.receipt_key}
-        self.problem = ""
+        self._trouble = trouble
         self.receipt_ms = 0
 
     def wake(self) -> None:
@@ -66,8 +68,9 @@ class Uplink:
                 if await self._once():
                     continue
             except (AbideError, OSError) as error:
-                self._fail(error)
-                await wait_for(self._retry, self._backoff.next_s())
+                pause_s = self._backoff.next_s()
+                self._fail(error, pause_s)
+                await wait_for(self._retry, pause_s)
             else:
                 await self._new.wait()
                 self._new.clear()
@@ -89,7 +92,8 @@ class Uplink:
             return True
         await self._worker.run(self._outbox.receive, receipt.last_seq, receipt.head, self._clock.now_ms())
         self._backoff.reset()
-        self.problem, self.receipt_ms = "", receipt.time
+        self._trouble.over()
+        self.receipt_ms = receipt.time
         self._sent()
         return True
 
@@ -107,11 +111,14 @@ class Uplink:
 
     async def _rewind(self, batch: Outgoing, gap: GapError) -> None:
         if gap.expected_seq >= batch.first_seq:
-            raise BadDataError(f"the server asks for event {gap.expected_seq} and got {batch.first_seq}")
+            raise BadDataError(
+                f"the server asks for event {gap.expected_seq} and got {batch.first_seq}", code="sync/gap"
+            )
         log.warning("the server lacks events from %d on; sending them again", gap.expected_seq)
         await self._worker.run(self._outbox.rewind, gap.expected_seq)
 
-    def _fail(self, error: Exception) -> None:
-        if str(error) != self.problem:
+    def _fail(self, error: Exception, pause_s: float) -> None:
+        before = self._trouble.problem
+        if before is None or before.detail != str(error):
             log.warning("events wait: %s", error)
-        self.problem = str(error)
+        self._trouble.began(error, pause_s)

@@ -87,6 +87,14 @@ export function report(in_force) {
 }
 
 /**
+ * Tell the agent that a key or a plan of its was not taken.
+ * @param {string} why
+ */
+export function refuse(why) {
+  post({ type: "refused", why });
+}
+
+/**
  * What is recorded about this person, newest first; null when the agent does not answer in time.
  * @param {number} limit
  * @returns {Promise<Recorded[] | null>}
@@ -114,7 +122,7 @@ function closed(hooks) {
   port = null;
   key = "";
   asking.splice(0).forEach((resolve) => resolve(null));
-  void exclusive(() => status({ port: false, connected: false }));
+  void exclusive(() => status({ port: false, connected: false, problems: [] }));
   setTimeout(() => void connect(hooks), pause);
   pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
 }
@@ -131,8 +139,8 @@ async function receive(message, hooks) {
     case "plan":
       return key ? hooks.plan(message.envelope, key) : undefined;
     case "status": {
-      const { connected, stale, spooled, policy_version, server } = message;
-      return exclusive(() => status({ connected, stale, spooled, policy_version, server }));
+      const { connected, stale, spooled, policy_version, server, problems = [] } = message;
+      return exclusive(() => status({ connected, stale, spooled, policy_version, server, problems }));
     }
     case "stored":
       return exclusive(() => forget(new Set(message.ids)));

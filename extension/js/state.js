@@ -21,7 +21,7 @@ const LOCAL = {
 const SESSION = {
   passes: [],
   shown: {},
-  agent: { port: false, connected: false, stale: false, spooled: 0, policy_version: 0, server: "", since: 0 },
+  agent: { port: false, connected: false, stale: false, spooled: 0, policy_version: 0, server: "", since: 0, problems: [] },
 };
 
 /**

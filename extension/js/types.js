@@ -36,7 +36,8 @@
  *   which rules the browser holds; `refused` counts those that it did not take
  * @typedef {{ policy_version: number, at: number }} InForce  every open tab obeys this version since `at`
  * @typedef {{ port: boolean, connected: boolean, stale: boolean, spooled: number, policy_version: number,
- *   server: string, since: number }} AgentStatus  `port`: the agent answers; `connected`: it reaches its server
+ *   server: string, since: number, problems: Problem[] }} AgentStatus  `port`: the agent answers; `connected`: it reaches its server
+ * @typedef {{ code: string, since: number, what: Text, step: Text }} Problem  what the agent says is wrong, and what to do
  * @typedef {{ offset: number, known: number }} Kept  how far server time was ahead of the laptop's clock at the agent's last word, and
  *   the latest time that was known (ms)
  * @typedef {{ why: "key" | "version" | "plan" | "wait", detail: string, at: number }} Refusal  a plan that was not taken

@@ -1,7 +1,7 @@
 /**
  * The popup: what is in force, why, and what was recorded. Read from storage, so that it is right without the agent.
  *
- * @import { AgentStatus, Judgement, Observation, Plan, Recorded } from "../js/types.js"
+ * @import { AgentStatus, Judgement, Observation, Plan, Problem, Recorded } from "../js/types.js"
  */
 
 import { parseStop } from "../js/address.js";
@@ -71,6 +71,7 @@ async function renderAgent(now) {
   say("agent", text(agent.port ? "agent_on" : "agent_off"));
   at("agent").dataset.state = agent.port ? "good" : "care";
   say("agent-more", text(agentMore(agent), agent.server, clock(agent.since, now)));
+  renderProblem(agent.problems ?? [], now);
   say("managed", text(await trust()));
 }
 
@@ -80,6 +81,19 @@ async function trust() {
   if (device_key) return "managed_yes";
   if (trust_first_agent) return "managed_first";
   return (await isForced()) && !(await local("pinned")) ? "managed_wait" : "managed_no";
+}
+
+/**
+ * The most urgent problem that the agent names, and what to do about it.
+ * @param {Problem[]} problems
+ * @param {number} now ms
+ */
+function renderProblem([problem, ...others], now) {
+  at("problem-box").hidden = !problem;
+  say("problem", translated(problem?.what));
+  say("problem-step", translated(problem?.step));
+  const since = problem?.since ? text("problem_since", clock(problem.since, now), relative(problem.since, now)) : "";
+  say("problem-since", others.length ? text("problem_more", since, String(others.length)).trim() : since);
 }
 
 /** @param {AgentStatus} agent */

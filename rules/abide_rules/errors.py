@@ -21,11 +21,15 @@ import msgspec
 
 
 class AbideError(Exception):
-    """Base of all errors; ``advice`` is one sentence that says what to do next, or empty."""
+    """Base of all errors; ``advice`` is one sentence that says what to do next, or empty.
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    ``code`` names the problem (see :mod:`abide_rules.problems`) where whoever raises it knows more than the class says.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", code: str = "") -> None:
         super().__init__(message)
         self.advice = advice
+        self.code = code
 
 
 class BadDataError(AbideError):

@@ -20,6 +20,7 @@ MAX_PEOPLE_BYTES = 16_777_216
 MAX_EXTENSION_BYTES = 16_777_216
 MAX_EXTENSION_UNPACKED_BYTES = 67_108_864
 MAX_EXTENSION_FILES = 2_000
+MAX_PROBLEMS = 16
 SIGNATURE_AGE_S = 300
 STREAM_PING_S = 30
 
@@ -160,11 +161,15 @@ class BrowserCoverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="coverage"):
-    """Which browsers of the device are guarded now, whether the policy is stale, and how many events wait."""
+    """Which browsers of the device are guarded now, whether the policy is stale, how many events wait, what is wrong.
+
+    ``problems`` are codes of :mod:`abide_rules.problems`, the most urgent first, at most MAX_PROBLEMS.
+    """
 
     browsers: tuple[BrowserCoverage, ...]
     stale: bool
     spooled: int
+    problems: tuple[str, ...] = ()
 
 
 AgentMessage = Hello | InForce | Coverage

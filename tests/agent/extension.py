@@ -115,7 +115,9 @@ def token(server: StandIn, **changes: object) -> EnrolmentToken:
 
 def quick(state: Path) -> Config:
     """A configuration whose waits are short."""
-    return Config(state, backoff_first_s=0.01, backoff_most_s=0.05, refresh_interval_s=30)
+    return Config(
+        state, backoff_first_s=0.01, backoff_most_s=0.05, refresh_interval_s=30, look_interval_s=0.1, settle_s=0.3
+    )
 
 
 @asynccontextmanager

@@ -131,7 +131,7 @@ def tampered(config: Config) -> list[str]:
 
 def ask(config: Config) -> Snapshot:
     snapshot = ask_daemon(config.socket)
-    assert snapshot is not None
+    assert isinstance(snapshot, Snapshot)
     return snapshot
 
 
@@ -189,6 +189,7 @@ async def test_enrolment_by_command_then_status_and_doctor(config: Config, serve
         checks = {check["name"]: check["ok"] for check in answer["checks"]}
         assert code == 1
         assert {name for name, ok in checks.items() if not ok} == {"server", "native host"}
+        assert [check["code"] for check in answer["checks"] if check["name"] == "server"] == ["sync/rejected"]
         await browser.close()
 
 
@@ -202,7 +203,7 @@ async def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
     assert await process.wait() == 2
 
 
-@pytest.mark.parametrize("name", ["enroll", "run", "status", "doctor", "native-host", "install", "uninstall"])
+@pytest.mark.parametrize("name", ["enroll", "run", "status", "doctor", "tray", "native-host", "install", "uninstall"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_every_command_explains_itself(name: str, language: str) -> None:
     process = await asyncio.create_subprocess_exec(

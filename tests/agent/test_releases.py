@@ -47,7 +47,7 @@ async def test_a_damaged_policy_is_not_enforced_and_says_why(
         snapshot = await agent.snapshot()
     assert isinstance(snapshot, Snapshot)
     assert (snapshot.policy_version, snapshot.plan_version, snapshot.stale) == (0, 0, "no policy is held")
-    assert snapshot.policy_problem or not config.policy.exists()
+    assert snapshot.policy_damaged or not config.policy.exists()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from abide_agent.health import ask_daemon
+from abide_agent.health import Snapshot, ask_daemon
 from abide_rules.events import Event, parse_batch
 from tests.agent.extension import Extension, observation
 from tests.demo.house import House
@@ -68,7 +68,7 @@ class Fake:
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         self.process = subprocess.Popen([sys.executable, "-c", DAEMON, str(self.state)], env=env)
-        until("it is connected", lambda: (s := ask_daemon(self.socket)) and s.connected and s.plan_version)
+        until("it is connected", self._is_connected)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -84,16 +84,24 @@ class Fake:
     def socket(self) -> Path:
         return self.state / "agent.sock"
 
+    def _ask(self) -> Snapshot:
+        answer = ask_daemon(self.socket)
+        assert isinstance(answer, Snapshot)
+        return answer
+
+    def _is_connected(self) -> bool:
+        answer = ask_daemon(self.socket)
+        return isinstance(answer, Snapshot) and answer.connected and answer.plan_version > 0
+
     def events(self) -> list[Event]:
         """Every event of this device that the server has, when nothing waits here."""
-        until("everything is sent", lambda: (s := ask_daemon(self.socket)) and s.spooled == 0)
-        snapshot = ask_daemon(self.socket)
-        assert snapshot is not None
+        until("everything is sent", lambda: self._ask().spooled == 0)
+        device = self._ask().device
         export = self.state.parent / "export.ndjson"
         tool("abide-server", "export", "-o", export, "--data", self.house.data)
         lines = [json.loads(line) for line in export.read_text("utf-8").splitlines()]
         batches = [parse_batch(line["batch"].encode()) for line in lines if line["type"] == "batch"]
-        mine = [batch for batch in batches if batch.header.device == snapshot.device]
+        mine = [batch for batch in batches if batch.header.device == device]
         return [event for batch in mine for event in batch.events]
 
 

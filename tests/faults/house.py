@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from abide_agent.health import ask_daemon
+from abide_agent.health import Snapshot, ask_daemon
 from tests.demo.house import House, answers
 from tests.demo.programs import Program, StoryError, free_port, tool, tool_json, until
 from tests.faults.browser import Browser, GoneError
@@ -103,7 +103,7 @@ class FaultyHouse(House):
     def waiting(self) -> int | None:
         """How many events wait for a receipt; None when no agent answers."""
         snapshot = ask_daemon(self.state / "agent.sock")
-        return snapshot.spooled if snapshot is not None else None
+        return snapshot.spooled if isinstance(snapshot, Snapshot) else None
 
     def close(self) -> None:
         """Hang up and stop both programs."""

@@ -13,7 +13,7 @@ import pytest
 
 from abide_agent.config import Config
 from abide_agent.enrolment import enrol, parse_token
-from abide_agent.health import ask_daemon
+from abide_agent.health import Snapshot, ask_daemon
 from abide_rules.policy import decode_release
 from tests.demo.programs import Program, tool_json, until
 from tests.faults.browser import Browser, GoneError
@@ -220,4 +220,5 @@ def test_a_full_server_confirms_nothing_that_it_does_not_keep(cellar: SmallServe
 
 def _problem(house: FaultyHouse) -> str:
     snapshot = ask_daemon(house.state / "agent.sock")
-    return snapshot.uplink_problem if snapshot is not None else ""
+    trouble = snapshot.uplink_trouble if isinstance(snapshot, Snapshot) else None
+    return trouble.detail if trouble is not None else ""

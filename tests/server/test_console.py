@@ -63,6 +63,29 @@ async def test_the_page_says_whether_a_person_can_remove_the_extension(house: Ho
     assert [row.forced for row in await house.store.in_force() if row.browser] == [forced]
 
 
+@pytest.mark.parametrize(
+    ("lang", "what", "step"),
+    [
+        ("en", "A browser refused the plan", "Set device_key in the browser"),
+        ("zh", "拒绝了代理程序送来的计划", "托管配置"),
+    ],
+)
+async def test_a_problem_of_a_device_is_shown_with_the_administrators_next_step(
+    lang: str, what: str, step: str, house: House
+) -> None:
+    _, socket = await _browser(house, 1)
+    codes = ("block/plan-refused", "sync/of-a-newer-agent")
+    await socket.send_str(msgspec.json.encode(Coverage((), stale=False, spooled=0, problems=codes)).decode())
+    await _wait_for(house, 'data-problem="block/plan-refused"')
+    page = (await house.get(f"/?lang={lang}"))[1].decode()
+    assert what in page
+    assert step in page
+    assert "sync/of-a-newer-agent" in page
+    await socket.close()
+    await _wait_for(house, "Not connected")
+    assert "data-problem" not in (await house.get("/"))[1].decode()
+
+
 async def _wait_for(house: House, text: str) -> str:
     """Follow the live feed until a section has ``text``; return the whole page of then."""
     async with asyncio.timeout(10), house.session.get(house.url + "/live?lang=en") as feed:

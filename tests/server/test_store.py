@@ -60,6 +60,7 @@ def test_migrating_twice_changes_nothing(path: Path) -> None:
 def test_a_database_of_the_first_version_keeps_its_rows(path: Path) -> None:
     with closing(sqlite3.connect(path)) as old, old:
         old.execute("ALTER TABLE in_force DROP COLUMN forced")
+        old.execute("ALTER TABLE devices DROP COLUMN problems")
         old.execute("UPDATE alembic_version SET version_num = '0001'")
         old.execute("INSERT INTO in_force VALUES ('d', 'chromium', 3, 1, 2, 1, '140', '0.1.0')")
     migrate(path)

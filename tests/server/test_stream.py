@@ -114,7 +114,7 @@ async def test_coverage_says_which_browsers_are_guarded_and_what_waits(house: Ho
     laptop, socket = await _welcome(house)
     both = tuple(BrowserCoverage(name, "140", "0.1.0", 2) for name in ("chromium", "firefox"))
     await socket.send_str(msgspec.json.encode(Coverage(both, stale=False, spooled=0)).decode())
-    one = Coverage(both[:1], stale=True, spooled=7)
+    one = Coverage(both[:1], stale=True, spooled=7, problems=("sync/people", "block/older-version"))
     await socket.send_str(msgspec.json.encode(one).decode())
     second = await laptop.stream()
     await second.receive_json(timeout=5)
@@ -123,6 +123,7 @@ async def test_coverage_says_which_browsers_are_guarded_and_what_waits(house: Ho
     device = await house.store.device(laptop.device)
     assert device is not None
     assert (device.stale, device.spooled) == (True, 7)
+    assert device.problems == "sync/people block/older-version"
 
 
 async def test_after_the_stream_ended_nothing_counts_as_guarded(house: House) -> None:
@@ -132,10 +133,16 @@ async def test_after_the_stream_ended_nothing_counts_as_guarded(house: House) ->
     assert [row.guarded for row in await house.store.in_force()] == [False]
 
 
+def _coverage(*problems: str) -> str:
+    return msgspec.json.encode(Coverage((), stale=False, spooled=0, problems=problems)).decode()
+
+
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("{", id="broken JSON"),
+        pytest.param(_coverage("sync/<b>"), id="a problem that is no code"),
+        pytest.param(_coverage(*["sync/dns"] * 17), id="too many problems"),
         pytest.param('{"type":"shutdown"}', id="a type that does not exist"),
         pytest.param('{"type":"in_force","policy_version":1,"browser":"%s","at":1}' % ("x" * 65), id="a name too long"),
         pytest.param("x" * 70_000, id="a message over the limit"),

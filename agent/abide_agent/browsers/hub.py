@@ -78,6 +78,11 @@ class Hub:
         found = (session.coverage for session in self._sessions if account in ("", session.account))
         return tuple(sorted((c for c in found if c is not None), key=lambda c: (c.browser, c.policy_version)))
 
+    def refused(self, account: str = "") -> tuple[str, ...]:
+        """Return the browsers, of everybody or of one account, that did not take what they were sent."""
+        sessions = (session for session in self._sessions if session.has_refused and account in ("", session.account))
+        return tuple(sorted(session.coverage.browser for session in sessions if session.coverage is not None))
+
     async def push(self) -> None:
         """Send plan and status to every browser that does not have them yet; a broken one only loses its session."""
         await asyncio.gather(*(self._push_to(session) for session in tuple(self._sessions)))

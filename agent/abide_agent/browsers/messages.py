@@ -13,6 +13,7 @@ import msgspec
 from abide_rules.envelope import Envelope
 from abide_rules.errors import MalformedError
 from abide_rules.events import Period, VerdictName
+from abide_rules.policy import Text
 
 MAX_OBSERVATIONS = 1_000
 MAX_RECORDS = 500
@@ -52,6 +53,12 @@ class InForce(msgspec.Struct, frozen=True, tag="in_force"):
 
     policy_version: Version
     at: Time
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """A key or a plan was not taken; the browser keeps what it trusts."""
+
+    why: Name
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -99,7 +106,7 @@ class Changing(msgspec.Struct, frozen=True, tag="changing"):
     """First frame of a command that is about to change what the agent guards; answered by the same, done when it ends."""
 
 
-UpMessage = Host | SnapshotRequest | Hello | InForce | Observed | RecordsRequest | Ping | Changing
+UpMessage = Host | SnapshotRequest | Hello | InForce | Refused | Observed | RecordsRequest | Ping | Changing
 
 
 class SessionMessage(msgspec.Struct, frozen=True, tag="session"):
@@ -121,14 +128,24 @@ class PlanMessage(msgspec.Struct, frozen=True, tag="plan"):
     envelope: Envelope
 
 
+class ShownProblem(msgspec.Struct, frozen=True):
+    """A problem as the popup shows it: what is wrong and what to do next, since when (ms)."""
+
+    code: str
+    since: int
+    what: Text
+    step: Text
+
+
 class StatusMessage(msgspec.Struct, frozen=True, tag="status"):
-    """What the popup shows: connection to the server, staleness, version held, events that wait."""
+    """What the popup shows: connection to the server, staleness, version held, events that wait, what is wrong."""
 
     connected: bool
     stale: bool
     policy_version: int
     spooled: int
     server: str
+    problems: tuple[ShownProblem, ...] = ()
 
 
 class StoredMessage(msgspec.Struct, frozen=True, tag="stored"):
@@ -168,7 +185,7 @@ class _Tag(msgspec.Struct, frozen=True):
 
 _tag = msgspec.json.Decoder(_Tag)
 _message: msgspec.json.Decoder[UpMessage] = msgspec.json.Decoder(UpMessage)
-_TYPES = {"host", "snapshot", "hello", "in_force", "observed", "records", "ping", "changing"}
+_TYPES = {"host", "snapshot", "hello", "in_force", "refused", "observed", "records", "ping", "changing"}
 
 
 def decode_message(raw: bytes) -> UpMessage | str:

@@ -21,6 +21,7 @@ from abide_agent.browsers.messages import (
     Pong,
     RecordsMessage,
     RecordsRequest,
+    Refused,
     SessionMessage,
     SnapshotRequest,
     StatusMessage,
@@ -88,6 +89,8 @@ class Session:
         self._last_status: StatusMessage | None = None
         self._last_plan = b""
         self.coverage: BrowserCoverage | None = None
+        self.has_refused = False
+        """Whether the extension did not take what it was sent last."""
 
     async def serve(self) -> None:
         """Answer frames until the end. Raises BadDataError when the peer does not keep to the protocol."""
@@ -141,7 +144,12 @@ class Session:
                 await self._send(encode_frame(StoredMessage(ids)))
             case InForce(policy_version=version, at=at) if self.coverage is not None:
                 self.coverage = msgspec.structs.replace(self.coverage, policy_version=version)
+                self.has_refused = False
                 await self._desk.in_force(self.account, self.coverage.browser, version, at)
+                await self._desk.coverage_changed()
+            case Refused(why=why) if self.coverage is not None:
+                log.warning("%s refused what it was sent: %s", self.coverage.browser, why)
+                self.has_refused = True
                 await self._desk.coverage_changed()
             case RecordsRequest(limit=limit) if self.coverage is not None:
                 await self._send(encode_frame(await self._desk.records(self.account, limit)))
@@ -152,7 +160,7 @@ class Session:
         self.coverage = BrowserCoverage(
             hello.browser, hello.browser_version, hello.extension_version, hello.policy_version, hello.forced
         )
-        self._last_plan, self._last_status = b"", None
+        self._last_plan, self._last_status, self.has_refused = b"", None, False
         await self._send(encode_frame(self._desk.introduction()))
         await self.send_time()
         await self._desk.prepare(self.account)

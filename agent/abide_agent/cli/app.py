@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from abide_agent.cli import doctor, enroll, install, listed, status, uninstall
+from abide_agent.cli import doctor, enroll, install, listed, status, tray, uninstall
 from abide_agent.cli.output import fail
 from abide_rules.errors import AbideError
 from abide_rules.i18n import _
@@ -21,7 +21,7 @@ def create_app() -> typer.Typer:
         rich_markup_mode=None,
         help=_("The agent on this computer: enforces the policy in its browsers and reports signed events."),
     )
-    for module in (enroll, status, doctor, install, uninstall):
+    for module in (enroll, status, doctor, tray, install, uninstall):
         module.register(app)
     listed.register(app)
     return app

@@ -12,14 +12,13 @@ from abide_rules.i18n import _
 
 NAMES = {
     "enrolled": _("enrolled"),
-    "device key": _("device key"),
     "server": _("server"),
+    "clock": _("clock"),
     "agent runs": _("agent runs"),
-    "connected": _("connected"),
-    "policy": _("policy"),
-    "plan": _("plan"),
-    "events": _("events"),
-    "browsers": _("browsers"),
+    "sync": _("syncing"),
+    "block": _("blocking"),
+    "record": _("recording"),
+    "disk": _("disk"),
     "native host": _("native host"),
 }
 
@@ -41,5 +40,5 @@ def register(app: typer.Typer) -> None:
 
 def _line(check: Check) -> str:
     mark = _("ok") if check.ok else _("NOT OK")
-    line = f"{mark:8}{NAMES.get(check.name, check.name)}: {check.why}"
+    line = f"{mark:8}{NAMES.get(check.name, check.name)}" + (f": {check.why}" if check.why else "")
     return f"{line}\n        → {check.next_step}" if check.next_step else line

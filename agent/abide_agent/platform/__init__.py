@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -22,8 +23,8 @@ from abide_agent.platform.macos import macos, macos_system
 from abide_agent.platform.windows import windows, windows_system
 
 __all__ = [
-    "Layout", "account", "account_of", "boot_id", "boot_ms", "clock_set_handle", "close_handle", "current", "lock_file",
-    "memory_dir", "peer_uid", "system", "user_id", "wall_ms", "was_clock_set", "zone",
+    "Layout", "account", "account_of", "boot_id", "boot_ms", "clock_set_handle", "close_handle", "current",
+    "disk_free_bytes", "lock_file", "memory_dir", "peer_uid", "system", "user_id", "wall_ms", "was_clock_set", "zone",
 ]  # fmt: skip
 
 JANUARY_2026_S = 1_767_225_600
@@ -123,6 +124,14 @@ def memory_dir() -> Path | None:
         if candidate and os.access(candidate, os.W_OK | os.X_OK):
             return Path(candidate)
     return None
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Return how much room the file system of ``folder`` has, -1 when that cannot be known."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return -1
 
 
 def user_id() -> int:

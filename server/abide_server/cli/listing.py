@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from abide_rules.i18n import _
+from abide_rules.problems import advise
 from abide_server.clock import as_text
 from abide_server.store.base import Store
 
@@ -24,6 +25,7 @@ async def list_devices(store: Store) -> list[dict[str, Any]]:
             "seen": device.seen,
             "stale": device.stale,
             "spooled": device.spooled,
+            "problems": device.problems.split(),
             "last_seq": device.next_seq - 1,
             "in_force": [
                 {
@@ -62,4 +64,6 @@ def _lines(device: dict[str, Any]) -> list[str]:
         )
         for row in device["in_force"]
     ]
-    return [head, f"    {seen}", *browsers]
+    advice = [advise(code, admin=True) for code in device["problems"]]
+    problems = [line for item in advice for line in (f"    ! {item.what}", f"      → {item.step}")]
+    return [head, f"    {seen}", *browsers, *problems]

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from abide_rules.i18n import LANGUAGES, translations
+from abide_rules.problems import advise, kind_of
 from abide_server.clock import Clock, as_text
 from abide_server.console.view import MAX_EVENTS_SHOWN, View, make_view
 from abide_server.push import Hub
@@ -96,6 +97,8 @@ def environment(lang: str) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
+    made.globals["advise"] = functools.partial(advise, lang=lang, admin=True)
+    made.globals["kind_of"] = kind_of
     made.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
     return made
 

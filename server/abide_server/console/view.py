@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from abide_rules.problems import kind_of
 from abide_server.clock import as_text
 from abide_server.store.base import Device, EventRow, InForceRow, Release
 
@@ -27,7 +28,7 @@ class BrowserLine(msgspec.Struct, frozen=True):
 
 
 class DeviceLine(msgspec.Struct, frozen=True):
-    """One device."""
+    """One device; ``problems`` are codes, of a device that is connected and so can know."""
 
     device: str
     name: str
@@ -39,6 +40,12 @@ class DeviceLine(msgspec.Struct, frozen=True):
     stale: bool
     spooled: int
     browsers: tuple[BrowserLine, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether there is a problem that is not simply a browser that nobody has opened."""
+        return any(not kind_of(code).normal for code in self.problems)
 
 
 class ReleaseLine(msgspec.Struct, frozen=True):
@@ -68,6 +75,7 @@ class View(msgspec.Struct, frozen=True):
     device_count: int
     connected_count: int
     behind_count: int
+    troubled_count: int
     releases: tuple[ReleaseLine, ...]
     events: tuple[EventLine, ...]
 
@@ -94,6 +102,7 @@ def make_view(
         len(lines),
         sum(line.connected for line in lines),
         sum(any(b.is_behind for b in line.browsers) for line in lines if not line.revoked),
+        sum(line.is_troubled for line in lines),
         tuple(_release(release, spread) for release in releases[:MAX_RELEASES_SHOWN]),
         tuple(EventLine(as_text(e.at), e, names.get(e.device, "")) for e in events),
     )
@@ -110,6 +119,7 @@ def _device(device: Device, rows: list[InForceRow], newest: int, connected: froz
     return DeviceLine(
         device.device, device.name, device.group, device.platform, online, device.revoked is not None,
         as_text(device.seen), device.stale, device.spooled, browsers,
+        tuple(device.problems.split()) if online and device.revoked is None else (),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 
 import msgspec
@@ -12,6 +13,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from abide_rules import envelope as dsse
 from abide_rules.errors import BadDataError, MalformedError, SignatureError
 from abide_rules.wire import (
+    MAX_PROBLEMS,
     MAX_STREAM_MESSAGE_BYTES,
     AgentMessage,
     Challenge,
@@ -29,6 +31,7 @@ HELLO_TIMEOUT_S = 10.0
 MAX_BROWSERS = 64
 MAX_LABEL_CHARS = 64
 
+_CODE = re.compile(r"[a-z]+/[a-z-]+")
 _log = structlog.get_logger(__name__)
 _message: msgspec.json.Decoder[AgentMessage] = msgspec.json.Decoder(AgentMessage)
 _proof = msgspec.json.Decoder(StreamProof)
@@ -109,7 +112,10 @@ async def _take(app: web.Application, device: str, message: AgentMessage) -> Non
                 raise MalformedError(f"at most {MAX_BROWSERS} browsers")
             for guarded in message.browsers:
                 _check_labels(guarded.browser, guarded.browser_version, guarded.extension_version)
-            await app[STORE].set_coverage(device, message.browsers, message.stale, message.spooled, now)
+            if len(message.problems) > MAX_PROBLEMS:
+                raise MalformedError(f"at most {MAX_PROBLEMS} problems")
+            _check_codes(*message.problems)
+            await app[STORE].set_coverage(device, message, now)
         case Hello():
             raise MalformedError("hello comes once")
 
@@ -117,6 +123,12 @@ async def _take(app: web.Application, device: str, message: AgentMessage) -> Non
 def _check_labels(*labels: str) -> None:
     if any(len(label) > MAX_LABEL_CHARS for label in labels):
         raise MalformedError(f"names have at most {MAX_LABEL_CHARS} characters")
+
+
+def _check_codes(*codes: str) -> None:
+    _check_labels(*codes)
+    if not all(_CODE.fullmatch(code) for code in codes):
+        raise MalformedError("a problem's code is like sync/dns")
 
 
 async def _send(socket: web.WebSocketResponse, message: Challenge | Welcome) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from abide_rules.wire import BrowserCoverage
+from abide_rules.wire import Coverage
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -53,6 +53,8 @@ class Device(msgspec.Struct, frozen=True):
     seen: int
     stale: bool
     spooled: int
+    problems: str = ""
+    """Codes of what is wrong there, separated by blanks, the most urgent first."""
 
 
 class NewDevice(msgspec.Struct, frozen=True):
@@ -216,10 +218,8 @@ class Store(Protocol):
     async def set_in_force(self, device: str, browser: str, version: int, since: int, now: int) -> None:
         """Note that a browser (or the agent) of a device enforces a release."""
 
-    async def set_coverage(
-        self, device: str, browsers: tuple[BrowserCoverage, ...], stale: bool, spooled: int, now: int
-    ) -> None:
-        """Note which browsers of a device are guarded now; the others are not any more."""
+    async def set_coverage(self, device: str, coverage: Coverage, now: int) -> None:
+        """Note which browsers of a device are guarded now (the others are not any more), and what is wrong there."""
 
     async def set_seen(self, device: str, now: int, agent_version: str = "", *, guarded: bool = True) -> None:
         """Note that a device spoke; with ``guarded=False`` that it went away and its browsers are not known."""

@@ -14,7 +14,7 @@ from abide_server.store.base import Act, Device, NewDevice, Token
 _TOKEN = "token, secret_sha256, grouping, uses_left, expires, root_version, created"  # noqa: S105 - column names
 _DEVICE = (
     "device, public_key, name, platform, grouping, token, proof, enrolled, revoked, agent_version, next_seq, head,"
-    " seen, stale, spooled"
+    " seen, stale, spooled, problems"
 )
 
 
@@ -74,7 +74,7 @@ def enrol(db: sqlite3.Connection, new: NewDevice, now: int) -> Device:
         new.agent_version, 1, GENESIS, now, False, 0,
     )  # fmt: skip
     db.execute(
-        f"INSERT INTO devices ({_DEVICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO devices ({_DEVICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         tuple(getattr(device, name) for name in Device.__struct_fields__),
     )
     add_act(db, Act(now, new.device, "enrol", new.device, f"token {new.token}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from abide_rules.wire import BrowserCoverage
+from abide_rules.wire import Coverage
 from abide_server.store.base import Act, InForceRow, Release
 from abide_server.store.enrolment import add_act
 
@@ -62,15 +62,8 @@ def set_in_force(db: sqlite3.Connection, device: str, browser: str, version: int
     _speak(db, device, now)
 
 
-def set_coverage(
-    db: sqlite3.Connection,
-    device: str,
-    browsers: tuple[BrowserCoverage, ...],
-    stale: bool,
-    spooled: int,
-    now: int,
-) -> None:
-    """Note which browsers are guarded now; a browser that is not listed keeps its row, but not its guard."""
+def set_coverage(db: sqlite3.Connection, device: str, coverage: Coverage, now: int) -> None:
+    """Note what an agent says; a browser that is not listed keeps its row, but not its guard."""
     db.execute("UPDATE in_force SET guarded = 0 WHERE device = ? AND browser <> ''", (device,))
     db.executemany(
         "INSERT INTO in_force (device, browser, version, since, seen, guarded, browser_version, extension_version, forced)"
@@ -80,11 +73,12 @@ def set_coverage(
         " forced = excluded.forced",
         [
             (device, b.browser, b.policy_version, now, now, b.browser_version, b.extension_version, int(b.forced))
-            for b in browsers
+            for b in coverage.browsers
         ],
     )
     db.execute(
-        "UPDATE devices SET stale = ?, spooled = ?, seen = ? WHERE device = ?", (int(stale), spooled, now, device)
+        "UPDATE devices SET stale = ?, spooled = ?, problems = ?, seen = ? WHERE device = ?",
+        (int(coverage.stale), coverage.spooled, " ".join(coverage.problems), now, device),
     )
 
 

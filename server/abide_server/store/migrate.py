@@ -9,7 +9,7 @@ from pathlib import Path
 from abide_server.store.connection import connect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Commands compare with it first, because loading Alembic takes longer than most of them."""
 
 

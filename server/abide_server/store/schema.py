@@ -28,6 +28,7 @@ devices = Table(
     Column("seen", Integer, nullable=False),
     Column("stale", Integer, nullable=False, server_default="0"),
     Column("spooled", Integer, nullable=False, server_default="0"),
+    Column("problems", Text, nullable=False, server_default=""),
 )
 
 tokens = Table(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from abide_rules.errors import ConfigurationError, TransportError
 from abide_rules.i18n import _
-from abide_rules.wire import MAX_BATCH_BYTES, BrowserCoverage
+from abide_rules.wire import MAX_BATCH_BYTES, Coverage
 from abide_server.store import chains, enrolment, fleet
 from abide_server.store.base import (
     Act,
@@ -134,11 +134,9 @@ class SqliteStore:
         """Note that a browser (or the agent) of a device enforces a release."""
         await self._writer.run(lambda db: fleet.set_in_force(db, device, browser, version, since, now))
 
-    async def set_coverage(
-        self, device: str, browsers: tuple[BrowserCoverage, ...], stale: bool, spooled: int, now: int
-    ) -> None:
-        """Note which browsers of a device are guarded now."""
-        await self._writer.run(lambda db: fleet.set_coverage(db, device, browsers, stale, spooled, now))
+    async def set_coverage(self, device: str, coverage: Coverage, now: int) -> None:
+        """Note which browsers of a device are guarded now, and what is wrong there."""
+        await self._writer.run(lambda db: fleet.set_coverage(db, device, coverage, now))
 
     async def set_seen(self, device: str, now: int, agent_version: str = "", *, guarded: bool = True) -> None:
         """Note that a device spoke, or went away."""
