@@ -8,11 +8,11 @@
 import { parseStop } from "./js/address.js";
 import { checkAgent, connect, flush, reconnect, records, refuse, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
-import { alarms, askForUpdate, runtime, storage, tabs, webNavigation, webRequest } from "./js/browser.js";
+import { alarms, askForUpdate, runtime, sendTab, storage, tabs, webNavigation, webRequest } from "./js/browser.js";
 import * as clock from "./js/clock.js";
 import { judgeFrame } from "./js/frames.js";
 import { guard } from "./js/guard.js";
-import { enforce, go, judgeVisit, setPasses } from "./js/enforce.js";
+import { enforce, judgeVisit, setPasses } from "./js/enforce.js";
 import { PlanError } from "./js/envelope.js";
 import { judge, pageFor } from "./js/judge.js";
 import { grant } from "./js/passes.js";
@@ -99,7 +99,7 @@ async function visit({ tabId, frameId, url }, when) {
  * @param {{ tabId: number, frameId: number, url: string }} details
  */
 async function stopAgain({ tabId, frameId, url }) {
-  if (frameId === 0 && parseStop(url)) await go(tabId, url);
+  if (frameId === 0 && parseStop(url)) await sendTab(tabId, url);
 }
 
 /**

@@ -1,14 +1,14 @@
 /**
- * The addresses of our own pages that stand in the way of a visit. The visit's full URL is their fragment; `back` says
- * how many history entries lie between the page and what the person saw before the visit.
+ * The addresses of our own pages that stand in the way of a visit. The visit's full URL is their fragment; `open` says
+ * that the page was open before, and how many history entries lead back to what the person saw before the visit.
  */
 
-import { ownUrl } from "./browser.js";
+import { ownUrl, replacesEntry } from "./browser.js";
 
 const MAX_BACK = 9;
 
 /**
- * @typedef {{ page: "warn" | "block", back: number, original: string }} Stop
+ * @typedef {{ page: "warn" | "block", back: number, open: boolean, original: string }} Stop
  */
 
 /**
@@ -18,7 +18,8 @@ const MAX_BACK = 9;
  * @param {Stop | null} from the page of ours that it takes over from
  */
 export function stopUrl(page, original, from) {
-  return `${ownUrl(`pages/${page}.html`)}?back=${Math.min((from?.back ?? 1) + 1, MAX_BACK)}#${original}`;
+  const back = (from?.back ?? 1) + (replacesEntry ? 0 : 1);
+  return `${ownUrl(`pages/${page}.html`)}?open=${Math.min(back, MAX_BACK)}#${original}`;
 }
 
 /**
@@ -61,8 +62,8 @@ export function parseFrame(address) {
  */
 export function parseStop(address) {
   if (!address.startsWith(ownUrl("pages/"))) return null;
-  const found = /^[^?#]*\/pages\/(warn|block)\.html(?:\?(?:back=(\d)|unjudged))?#(https?:.*)$/s.exec(address);
+  const found = /^[^?#]*\/pages\/(warn|block)\.html(?:\?(?:open=(\d)|unjudged))?#(https?:.*)$/s.exec(address);
   if (!found) return null;
-  const [, page, back, original] = found;
-  return { page: page === "block" ? "block" : "warn", back: Number(back ?? 1), original: original ?? "" };
+  const [, kind, back, original = ""] = found;
+  return { page: kind === "block" ? "block" : "warn", back: Number(back ?? 1), open: back !== undefined, original };
 }

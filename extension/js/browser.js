@@ -31,6 +31,20 @@ export function ownUrl(path) {
   return runtime.getURL(path);
 }
 
+/** Whether {@link sendTab} puts an address in the place of the tab's, so that *Back* does not lead to it. */
+export const replacesEntry = "getBrowserInfo" in runtime;
+
+/**
+ * Send a tab to an address; one that is gone, or dragged just now, is left alone. Firefox has to replace the history entry:
+ * the load of an extension page can hang there while the page before it is kept in memory.
+ * @param {number} id
+ * @param {string} url
+ */
+export async function sendTab(id, url) {
+  const where = replacesEntry ? { url, loadReplace: true } : { url };
+  await tabs.update(id, where).catch(() => undefined);
+}
+
 /**
  * A text of the user interface in the browser's language.
  * @param {string} key

@@ -8,7 +8,7 @@
 
 import { parseStop, stopUrl } from "./address.js";
 import { hideBanner, showBanner } from "./banner.js";
-import { alarms, rules, tabs } from "./browser.js";
+import { alarms, rules, sendTab, tabs } from "./browser.js";
 import { now as clockNow, toWall } from "./clock.js";
 import { judgeFrames } from "./frames.js";
 import { judge, stopFor } from "./judge.js";
@@ -106,8 +106,8 @@ async function judgeTab(plan, tab, passes, now) {
   const judgement = judge(plan, ours?.original ?? tab.url, now);
   const stop = stopFor(judgement, passes, tab.id, now);
   if (ours?.page === stop) return; // It follows changes of the texts by itself.
-  if (stop) return go(tab.id, stopUrl(stop, judgement.url, ours));
-  if (ours) return go(tab.id, ours.original);
+  if (stop) return sendTab(tab.id, stopUrl(stop, judgement.url, ours));
+  if (ours) return sendTab(tab.id, ours.original);
   await letThrough(tab, judgement);
 }
 
@@ -120,15 +120,6 @@ async function letThrough(tab, judgement) {
   if (judgement.verdict === "count" && !tab.incognito) await recordCount(judgement);
   if (judgement.verdict !== "inform") return;
   if (await showBanner(tab.id, judgement)) await recordVisit(tab, judgement, judgement.service);
-}
-
-/**
- * A tab can be gone, or be dragged just now; the next tick judges it again.
- * @param {number} id
- * @param {string} url
- */
-export async function go(id, url) {
-  await tabs.update(id, { url }).catch(() => undefined);
 }
 
 /**

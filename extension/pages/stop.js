@@ -56,7 +56,7 @@ function renderJudgement(plan, judgement, stop) {
   const timed = period === "working" && until !== null;
   document.title = text(`${page}_${timed ? "working" : "always"}`, name);
   say("heading", document.title);
-  say("lead", text(page === "warn" ? "warn_lead" : stop.back > 1 ? "block_lead_open" : "block_lead"));
+  say("lead", text(page === "warn" ? "warn_lead" : stop.open ? "block_lead_open" : "block_lead"));
   say("policy", text("policy_line", translated(plan.title), String(plan.policy_version)));
   say("address", url);
   row("reason", translated(outcome?.reason));
@@ -107,7 +107,7 @@ function renderUnjudged() {
  */
 function leave(judgement, stop) {
   const wanted = pageFor(judgement.verdict);
-  if (wanted) return location.replace(`${ownUrl(`pages/${wanted}.html`)}?back=${stop.back}#${stop.original}`);
+  if (wanted) return location.replace(`${ownUrl(`pages/${wanted}.html`)}${location.search}#${stop.original}`);
   const tried = Number(sessionStorage.getItem(stop.original) ?? 0);
   sessionStorage.setItem(stop.original, String(judgement.at));
   if (judgement.at - tried > LOOP_MS && !framed) return location.replace(stop.original);

@@ -17,8 +17,8 @@ from tests.e2e.hand_agent import HandAgent
 from tests.e2e.plans import plan
 
 ORIGIN = f"chrome-extension://{EXTENSION_ID_CHROMIUM}"
-BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?back=\d)?#https://")
-WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?back=\d)?#https://")
+BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?open=\d)?#https://")
+WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?open=\d)?#https://")
 CHAT = "https://chatgpt.com/c/1?model=x#top"
 
 

@@ -33,7 +33,7 @@ LEFT_OUT = [
     "--disable-background-networking",
     "--disable-component-extensions-with-background-pages",
 ]
-BLOCKED = re.compile(r"^chrome-extension://[a-p]{32}/pages/block\.html(\?back=\d)?#https://")
+BLOCKED = re.compile(r"^chrome-extension://[a-p]{32}/pages/block\.html(\?open=\d)?#https://")
 UNJUDGED = re.compile(r"^chrome-extension://[a-p]{32}/pages/block\.html\?unjudged#https://")
 ENCODED = "https://x.com/i/%67rok"
 CHAT = "https://chatgpt.com/"

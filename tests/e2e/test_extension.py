@@ -17,8 +17,8 @@ from tests.e2e.hand_agent import HandAgent
 from tests.e2e.plans import plan
 
 ORIGIN = r"(chrome|moz)-extension://[^/]+"
-BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?back=\d)?#https://")
-WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?back=\d)?#https://")
+BLOCKED = re.compile(rf"^{ORIGIN}/pages/block\.html(\?open=\d)?#https://")
+WARNED = re.compile(rf"^{ORIGIN}/pages/warn\.html(\?open=\d)?#https://")
 WAITING = "chrome.storage.local.get('queue').then(({{ queue }}) => queue?.length === {})"
 RECONNECTED_S = 90  # the extension tries again after 1 s … 30 s; its worker may have to be started first
 CHAT = "https://chatgpt.com/c/1?model=x#top"
@@ -113,6 +113,17 @@ def test_continue_opens_one_tab_until_the_policy_is_stricter(desk: Desk) -> None
     expect(page).to_have_url(BLOCKED)
     kinds = [one["kind"] for one in desk.agent.observed.values()]
     assert kinds.count("notice") == 1
+
+
+def test_back_leads_from_a_closed_page_to_what_was_seen_before_it(desk: Desk) -> None:
+    page = start(desk, "allow")
+    page.goto("https://x.com/home")
+    page.goto(CHAT)
+    push(desk, 2, "block")
+    expect(page).to_have_url(BLOCKED)
+    expect(page.locator("#lead")).to_have_text("The browser closed this page because a rule applies to it now.")
+    page.locator("#back").click()
+    expect(page).to_have_url("https://x.com/home")
 
 
 def test_same_page_navigation_and_encoded_paths_are_stopped(desk: Desk) -> None:
