@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Protocol, assert_never
 
 import aiohttp
@@ -32,6 +33,8 @@ from abide_rules.wire import (
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 20
+STEADY_S = 10
+"""A stream that lasted so long was sound; also the longest pause after one that did not."""
 CLOSED = {
     "revoked-device": "sync/revoked",
     "unknown-device": "sync/unknown-device",
@@ -75,6 +78,8 @@ class Stream:
         backoff: Backoff,
         trouble: Trouble,
     ) -> None:
+        self._welcomed_s: float | None = None
+        self._broken = backoff.at_most(STEADY_S)
         self._device = device
         self._key = key
         self._transport = transport
@@ -95,9 +100,17 @@ class Stream:
             try:
                 await self._once()
             except AbideError as error:
-                pause_s = self._backoff.next_s()
+                pause_s = self._pause_s()
                 self._disconnected(error, pause_s)
                 await asyncio.sleep(pause_s)
+
+    def _pause_s(self) -> float:
+        """Return how long to wait: longer and longer while the server is not there, or ends each stream soon."""
+        if self._welcomed_s is None:
+            return self._backoff.next_s()
+        if time.monotonic() - self._welcomed_s > STEADY_S:
+            self._broken.reset()
+        return self._broken.next_s()
 
     async def send(self, message: AgentMessage) -> None:
         """Send if connected; what is not sent is covered by the Coverage of the next connection."""
@@ -117,11 +130,13 @@ class Stream:
         await self.send(InForce(version, browser, at_ms))
 
     async def _once(self) -> None:
+        self._welcomed_s = None
         socket = await self._transport.open_stream()
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
                 await self._handshake(socket)
             self._backoff.reset()
+            self._welcomed_s = time.monotonic()
             self._socket = socket
             self._trouble.over()
             log.info("connected to %s", self._transport.server)

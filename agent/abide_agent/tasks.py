@@ -82,6 +82,10 @@ class Backoff:
         self._most_s = most_s
         self._failures = 0
 
+    def at_most(self, most_s: float) -> Backoff:
+        """Return others of the same kind that start over, and do not exceed ``most_s``."""
+        return Backoff(self._first_s, min(self._most_s, most_s))
+
     def next_s(self) -> float:
         """Return how long to wait after one more failure."""
         whole = min(self._most_s, self._first_s * 2 ** min(self._failures, 32))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import test_disk, test_kill, test_state
+from tests.faults import test_disk, test_kill, test_network, test_state
 
 ROOT = Path(__file__).parent.parent.parent
 SINGLE = (
@@ -15,6 +15,9 @@ SINGLE = (
     "an enrolment is killed at every step",
     "the laptop's disk is full to the last byte when the agent starts after a shutdown",
     "the server's disk is full",
+    "every receipt is lost",
+    "the update repository is rolled back",
+    "the stream ends whenever it was opened",
 )
 
 
@@ -22,7 +25,9 @@ def rows() -> str:
     return (ROOT / "SECURITY.md").read_text("utf-8").partition("## Tried faults")[2]
 
 
-@pytest.mark.parametrize("name", [*test_kill.AGENT_WORK, *test_disk.LAPTOP_FAULTS, *SINGLE])
+@pytest.mark.parametrize(
+    "name", [*test_kill.AGENT_WORK, *test_disk.LAPTOP_FAULTS, *test_network.FAULTS, *test_network.UNNOTICED, *SINGLE]
+)
 def test_a_tried_fault_has_a_row(name: str) -> None:
     assert f"| {name} |" in rows()
 
