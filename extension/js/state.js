@@ -11,6 +11,7 @@
  */
 
 import { storage } from "./browser.js";
+import { within } from "./deadline.js";
 import { openPlan } from "./envelope.js";
 
 /** @type {Local} */
@@ -52,18 +53,21 @@ export async function setSession(values) {
   await storage.session.set(values);
 }
 
+export const PATIENCE_MS = 10_000;
+
 /** @type {Promise<unknown>} */
 let tail = Promise.resolve();
 
 /**
- * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant.
+ * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant. What takes
+ * longer than {@link PATIENCE_MS} is not waited for any more, so that nothing can end enforcement by never ending.
  * @template T
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
 export function exclusive(work) {
   const result = tail.then(work);
-  tail = result.catch(() => undefined);
+  tail = within(result, PATIENCE_MS, undefined);
   return result;
 }
 
