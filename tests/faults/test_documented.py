@@ -13,6 +13,7 @@ SINGLE = (
     "the server is killed at every step of a batch",
     "a publication is killed at every step",
     "an enrolment is killed at every step",
+    "a server's set-up is killed at every step",
     "the laptop's disk is full to the last byte when the agent starts after a shutdown",
     "the server's disk is full",
     "every receipt is lost",

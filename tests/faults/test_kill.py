@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from abide_agent.config import Config
 from abide_agent.enrolment import enrol, parse_token
 from abide_agent.identity import is_enrolled, load_device
 from abide_rules.policy import decode_release
+from abide_server.config import DataDir
 from tests.demo.programs import Program, tool_json, until
 from tests.faults.browser import GoneError
 from tests.faults.client import newest_release
 from tests.faults.house import FaultyHouse, answers
 from tests.faults.steps import Step, Traced, chosen, needs_strace
+from tests.server.house import run
 
 pytestmark = needs_strace
 
@@ -148,6 +151,32 @@ def test_a_killed_enrolment_is_done_again_with_the_same_token(tmp_path: Path) ->
             asyncio.run(enrol(config, parse_token(token), again=False))
         load_device(config)
     told("an enrolment is killed at every step", killed, steps, watched, 0)
+    house.close()
+
+
+def test_a_killed_set_up_is_whole_or_says_what_to_do(tmp_path: Path) -> None:
+    """A server's set-up is killed at every step: it is whole, or it is told, and a new one succeeds."""
+    house = FaultyHouse(tmp_path / "h")
+
+    def init(data: Path) -> Program:
+        return Program("abide-server", "init", "--data", data, "--tls-host", "localhost", log=house.server.log)
+
+    watched = house.traced(init(tmp_path / "0"))
+    watched.run()
+    killed = 0
+    for number, step in enumerate(steps := chosen(watched.steps(), COMMAND_STEPS)):
+        data = tmp_path / str(number + 1)
+        house.traced(init(data), step).run()
+        if not DataDir(data).settings.exists():
+            killed += 1
+            again = run("init", "--data", str(data), "--tls-host", "localhost")
+            if again.returncode:
+                assert "delete the directory" in again.stderr
+                shutil.rmtree(data)
+                assert run("init", "--data", str(data), "--tls-host", "localhost").returncode == 0
+        done = run("publish", str(house.policy), "--data", str(data), "--json")
+        assert done.returncode == 0, done.stderr
+    told("a server's set-up is killed at every step", killed, steps, watched, 0)
     house.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +34,7 @@ def init(
     url = (url or _default_url(hosts)).rstrip("/")
     _check_url(url, hosts)
     folder = DataDir(data.resolve())
-    _make_folder(folder.root)
+    _make_folder(folder)
     now = system_clock()
     create_key(folder.receipt_key)
     signers = Signers(folder.keys)
@@ -67,7 +66,16 @@ def _check_url(url: str, hosts: list[str]) -> None:
         )
 
 
-def _make_folder(root: Path) -> None:
+def _make_folder(folder: DataDir) -> None:
+    root = folder.root
+    if folder.keys.is_dir() and not folder.settings.exists():
+        raise ConfigurationError(
+            _("{path} holds a server without settings; nothing was changed", path=root),
+            advice=_(
+                "If its set-up was cut off, delete the directory and run this again; else restore {name} from a backup.",
+                name=folder.settings.name,
+            ),
+        )
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ConfigurationError(
             _("{path} exists and is not empty; nothing was changed", path=root),
