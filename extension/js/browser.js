@@ -5,15 +5,12 @@
  * @import { Text } from "./types.js"
  */
 
-import { within } from "./deadline.js";
-
 /** @type {typeof chrome} */
 const api = /** @type {any} */ (globalThis).browser ?? globalThis.chrome;
 
-export const { runtime, alarms, webNavigation, webRequest, tabs, storage } = api;
+export const { runtime, alarms, webNavigation, webRequest, tabs, storage, scripting } = api;
 export const rules = api.declarativeNetRequest;
 
-const PAGE_PATIENCE_MS = 500;
 const NATIVE_HOST = "abide.agent";
 
 /** Open the native-messaging port to the agent; a missing host shows as an immediate disconnect. */
@@ -34,14 +31,6 @@ export function ownUrl(path) {
   return runtime.getURL(path);
 }
 
-/**
- * Run a function in a page or frame; says whether it did. A page can be gone, closed to scripts, or not answer.
- * @param {chrome.scripting.ScriptInjection<any, any>} what
- */
-export function inject(what) {
-  return within(api.scripting.executeScript(what).then(() => true), PAGE_PATIENCE_MS, false);
-}
-
 /** Whether {@link sendTab} puts an address in the place of the tab's, so that *Back* does not lead to it. */
 export const replacesEntry = "getBrowserInfo" in runtime;
 
@@ -53,7 +42,7 @@ export const replacesEntry = "getBrowserInfo" in runtime;
  */
 export async function sendTab(id, url) {
   const where = replacesEntry ? { url, loadReplace: true } : { url };
-  await within(tabs.update(id, where), PAGE_PATIENCE_MS, undefined);
+  await tabs.update(id, where).catch(() => undefined);
 }
 
 /**

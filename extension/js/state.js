@@ -11,7 +11,6 @@
  */
 
 import { storage } from "./browser.js";
-import { within } from "./deadline.js";
 import { openPlan } from "./envelope.js";
 
 /** @type {Local} */
@@ -53,21 +52,18 @@ export async function setSession(values) {
   await storage.session.set(values);
 }
 
-export const PATIENCE_MS = 10_000;
-
 /** @type {Promise<unknown>} */
 let tail = Promise.resolve();
 
 /**
- * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant. What takes
- * longer than {@link PATIENCE_MS} is not waited for any more, so that nothing can end enforcement by never ending.
+ * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant.
  * @template T
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
 export function exclusive(work) {
   const result = tail.then(work);
-  tail = within(result, PATIENCE_MS, undefined);
+  tail = result.catch(() => undefined);
   return result;
 }
 
