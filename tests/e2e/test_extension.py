@@ -154,6 +154,7 @@ def test_it_holds_without_agent_background_and_after_a_restart(desk: Desk) -> No
     desk.agent.stop()
     page.goto("https://claude.ai/")
     expect(page).to_have_url(BLOCKED)
+    page.wait_for_function(WAITING.format(1))
     desk.browser.stop_background()
     page.goto("https://example.org/")
     page.goto(CHAT)
