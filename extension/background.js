@@ -8,7 +8,7 @@
 import { parseStop } from "./js/address.js";
 import { checkAgent, connect, flush, reconnect, records, refuse, report } from "./js/agent.js";
 import { bannerClosed } from "./js/banner.js";
-import { alarms, askForUpdate, runtime, sendTab, storage, tabs, webNavigation, webRequest } from "./js/browser.js";
+import { alarms, askForUpdate, runtime, sendTab, storage, tabs, wasReplaced, webNavigation, webRequest } from "./js/browser.js";
 import * as clock from "./js/clock.js";
 import { judgeFrame } from "./js/frames.js";
 import { guard } from "./js/guard.js";
@@ -95,11 +95,12 @@ async function visit({ tabId, frameId, url }, when) {
 }
 
 /**
- * Pages without an origin (data:, sandboxed) may not be redirected to ours; the tab then goes there by our hand.
- * @param {{ tabId: number, frameId: number, url: string }} details
+ * Pages without an origin (data:, sandboxed) may not be redirected to ours; the tab then goes there by our hand. Not when
+ * another visit took this one's place: two stops of one tab would end each other for ever.
+ * @param {{ tabId: number, frameId: number, url: string, error?: string }} details
  */
-async function stopAgain({ tabId, frameId, url }) {
-  if (frameId === 0 && parseStop(url)) await sendTab(tabId, url);
+async function stopAgain({ tabId, frameId, url, error = "" }) {
+  if (frameId === 0 && parseStop(url) && !wasReplaced(error)) await sendTab(tabId, url);
 }
 
 /**
@@ -152,17 +153,19 @@ async function answer(message, { url = "", tab, frameId }) {
  * @param {import("./js/address.js").Stop} stop
  */
 async function answerStop(message, tab, stop) {
-  if (message?.type === "shown") return shown(tab, stop);
+  if (message?.type === "shown") return shown(tab, stop, String(message.id));
   return message?.type === "continue" ? pass(tab, stop) : null;
 }
 
 /**
  * @param {{ id: number, incognito: boolean }} tab
  * @param {import("./js/address.js").Stop} stop
+ * @param {string} id
  */
-async function shown(tab, { page, original }) {
+async function shown(tab, { page, original }, id) {
   const judgement = judge(await currentPlan(), original, await clock.now());
-  if (pageFor(judgement.verdict) === page) await recordVisit(tab, judgement, original);
+  if (pageFor(judgement.verdict) === page) await recordVisit(tab, judgement, original, id);
+  return true;
 }
 
 /**

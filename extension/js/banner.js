@@ -5,10 +5,8 @@
  */
 
 import { drawBanner, removeBanner } from "../guards/banner.js";
-import { language, scripting, text, translated } from "./browser.js";
+import { inject, language, text, translated } from "./browser.js";
 import { session, setSession } from "./state.js";
-
-const PATIENCE_MS = 500;
 
 /**
  * Show the banner in a tab, unless the person has closed it for this service. Says whether it stands there now.
@@ -29,9 +27,7 @@ export async function showBanner(tabId, { name, service, outcome, policy_version
     close: text("close"),
     about,
   };
-  const drawn = await run(() => scripting.executeScript({
-    target: { tabId }, func: drawBanner, args: [texts], injectImmediately: true,
-  }));
+  const drawn = await inject({ target: { tabId }, func: drawBanner, args: [texts], injectImmediately: true });
   if (drawn) await note(tabId, { banner: true });
   return drawn;
 }
@@ -42,7 +38,7 @@ export async function showBanner(tabId, { name, service, outcome, policy_version
  */
 export async function hideBanner(tabId) {
   if (!(await session("shown"))[tabId]?.banner) return;
-  await run(() => scripting.executeScript({ target: { tabId }, func: removeBanner }));
+  await inject({ target: { tabId }, func: removeBanner });
   await note(tabId, { banner: false, key: "" });
 }
 
@@ -63,13 +59,4 @@ async function note(tabId, change) {
   const shown = await session("shown");
   const entry = { key: "", banner: false, closed: "", ...shown[tabId], ...change };
   await setSession({ shown: { ...shown, [tabId]: entry } });
-}
-
-/**
- * A page can be gone, closed to scripts, or not answer; then there is no banner, and nobody waits for it.
- * @param {() => Promise<unknown>} inject
- */
-async function run(inject) {
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, false));
-  return Promise.race([inject().then(() => true, () => false), late]);
 }

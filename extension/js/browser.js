@@ -5,12 +5,15 @@
  * @import { Text } from "./types.js"
  */
 
+import { within } from "./deadline.js";
+
 /** @type {typeof chrome} */
 const api = /** @type {any} */ (globalThis).browser ?? globalThis.chrome;
 
-export const { runtime, alarms, webNavigation, webRequest, tabs, storage, scripting } = api;
+export const { runtime, alarms, webNavigation, webRequest, tabs, storage } = api;
 export const rules = api.declarativeNetRequest;
 
+const PAGE_PATIENCE_MS = 500;
 const NATIVE_HOST = "abide.agent";
 
 /** Open the native-messaging port to the agent; a missing host shows as an immediate disconnect. */
@@ -31,6 +34,14 @@ export function ownUrl(path) {
   return runtime.getURL(path);
 }
 
+/**
+ * Run a function in a page or frame; says whether it did. A page can be gone, closed to scripts, or not answer.
+ * @param {chrome.scripting.ScriptInjection<any, any>} what
+ */
+export function inject(what) {
+  return within(api.scripting.executeScript(what).then(() => true), PAGE_PATIENCE_MS, false);
+}
+
 /** Whether {@link sendTab} puts an address in the place of the tab's, so that *Back* does not lead to it. */
 export const replacesEntry = "getBrowserInfo" in runtime;
 
@@ -43,6 +54,14 @@ export const replacesEntry = "getBrowserInfo" in runtime;
 export async function sendTab(id, url) {
   const where = replacesEntry ? { url, loadReplace: true } : { url };
   await tabs.update(id, where).catch(() => undefined);
+}
+
+/**
+ * Whether a visit that failed with `error` (webNavigation.onErrorOccurred) was given up for another one, or by the person.
+ * @param {string} error
+ */
+export function wasReplaced(error) {
+  return error === "net::ERR_ABORTED" || error === "Error code 2152398850"; // NS_BINDING_ABORTED
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { frameUrl } from "./address.js";
-import { scripting, webNavigation } from "./browser.js";
+import { inject, webNavigation } from "./browser.js";
 import { now } from "./clock.js";
 import { judge, stopFor } from "./judge.js";
 import { currentPlan, session } from "./state.js";
@@ -44,7 +44,7 @@ export async function judgeFrames(plan, tab, passes, at) {
 async function stopFrame(plan, { tab, frame, url }, passes, at) {
   if (!stopFor(judge(plan, url, at), passes, tab, at, true)) return;
   const target = { tabId: tab, frameIds: [frame] };
-  await scripting.executeScript({ target, func: leaveFor, args: [frameUrl(url)], injectImmediately: true }).catch(() => []);
+  await inject({ target, func: leaveFor, args: [frameUrl(url)], injectImmediately: true });
 }
 
 /**

@@ -8,6 +8,7 @@
 
 import { unjudgedUrl, visitUrl } from "./address.js";
 import { now, peek } from "./clock.js";
+import { within } from "./deadline.js";
 import { judge, pageFor, stopFor } from "./judge.js";
 import { currentPlan, peekPlan, session } from "./state.js";
 
@@ -15,32 +16,15 @@ import { currentPlan, peekPlan, session } from "./state.js";
 export const DEADLINE_MS = 1_500;
 
 /**
- * What happens to a request: at once when nothing stops it, else when it is judged or the deadline has passed.
+ * What happens to a request: at once when nothing stops it, else when it is judged or the deadline has passed. It never
+ * hangs, and is never let through unjudged.
  * @param {Request} request
  * @returns {Answer | Promise<Answer>}
  */
 export function guard(request) {
   const [plan, at] = [peekPlan(), peek()];
   if (plan && at !== null && !pageFor(judge(plan, request.url, at).verdict)) return {};
-  return decideRequest(judged(request), DEADLINE_MS, { redirectUrl: unjudgedUrl(request.url) });
-}
-
-/**
- * The answer of `judging`, or `otherwise` when it fails or does not come in time: a request never hangs, and is never
- * let through unjudged.
- * @param {Promise<Answer>} judging
- * @param {number} deadline_ms
- * @param {Answer} otherwise
- * @returns {Promise<Answer>}
- */
-export async function decideRequest(judging, deadline_ms, otherwise) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  /** @type {Promise<Answer>} */
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, deadline_ms, otherwise);
-  });
-  return Promise.race([judging.catch(() => otherwise), late]).finally(() => clearTimeout(timer));
+  return within(judged(request), DEADLINE_MS, { redirectUrl: unjudgedUrl(request.url) });
 }
 
 /**

@@ -10,18 +10,20 @@ export const MAX_QUEUE = 5_000;
 const DAY_MS = 86_400_000;
 
 /**
- * Note that a person met `judgement` in a tab: once for as long as the tab shows the same thing (`what`).
+ * Note that a person met `judgement` in a tab: once for as long as the tab shows the same thing (`what`), and once for
+ * an `id`, however often it is told: the agent knows which it has.
  * @param {{ id: number, incognito: boolean }} tab
  * @param {Judgement} judgement
  * @param {string} what
+ * @param {string} [id]
  */
-export async function recordVisit(tab, judgement, what) {
+export async function recordVisit(tab, judgement, what, id = crypto.randomUUID()) {
   const shown = await session("shown");
   const key = `${judgement.outcome?.rule} ${judgement.verdict} ${what}`;
   if (shown[tab.id]?.key === key) return;
   const entry = { banner: false, closed: "", ...shown[tab.id], key };
+  if (judgement.outcome?.record && !tab.incognito) await enqueue({ ...observation("visit", judgement), id });
   await setSession({ shown: { ...shown, [tab.id]: entry } });
-  if (judgement.outcome?.record && !tab.incognito) await enqueue(observation("visit", judgement));
 }
 
 /**
@@ -69,6 +71,7 @@ function observation(kind, { service, host, verdict, outcome, policy_version, pe
 /** @param {Observation} made */
 async function enqueue(made) {
   const queue = await local("queue");
+  if (queue.some(({ id }) => id === made.id)) return;
   if (queue.length >= MAX_QUEUE) await setLocal({ lost: (await local("lost")) + 1 });
   else await setLocal({ queue: [...queue, made] });
 }

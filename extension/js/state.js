@@ -11,6 +11,7 @@
  */
 
 import { storage } from "./browser.js";
+import { within } from "./deadline.js";
 import { openPlan } from "./envelope.js";
 
 /** @type {Local} */
@@ -52,34 +53,45 @@ export async function setSession(values) {
   await storage.session.set(values);
 }
 
+export const PATIENCE_MS = 10_000;
+
 /** @type {Promise<unknown>} */
 let tail = Promise.resolve();
 
 /**
- * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant.
+ * Run `work` after everything that was handed in before it: read-change-write never overlaps. Not re-entrant. What takes
+ * longer than {@link PATIENCE_MS} is not waited for any more, so that nothing can end enforcement by never ending.
  * @template T
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
 export function exclusive(work) {
   const result = tail.then(work);
-  tail = result.catch(() => undefined);
+  tail = within(result, PATIENCE_MS, undefined);
   return result;
 }
 
 /** @type {{ sig: string, plan: Plan } | null} */
 let opened = null;
 
+storage.onChanged.addListener(({ held }, area) => {
+  if (area !== "local" || !held || !opened) return;
+  const now = /** @type {HeldPlan | undefined} */ (held.newValue);
+  if (!now || mark(now) !== opened.sig) opened = null;
+});
+
 /**
- * The last good plan, its signature verified again, or null when there is none (yet). The parsed form is kept as long
- * as the worker lives.
+ * The last good plan, its signature verified again when it is read, or null when there is none (yet). It stays in memory
+ * until another one is held, so that a page that loads waits for no storage.
  * @returns {Promise<Plan | null>}
  */
 export async function currentPlan() {
+  if (opened) return opened.plan;
   const held = await local("held");
   if (!held) return null;
-  if (opened?.sig !== mark(held)) opened = { sig: mark(held), plan: await openPlan(held.envelope, held.key) };
-  return opened.plan;
+  const plan = await openPlan(held.envelope, held.key);
+  opened = { sig: mark(held), plan };
+  return plan;
 }
 
 /** The plan that this worker has in memory, if any: the newest, as only the worker writes it. */

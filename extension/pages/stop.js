@@ -16,6 +16,7 @@ import { at, row, say, translatePage } from "./dom.js";
 
 const REFRESH_MS = 30_000;
 const LOOP_MS = 10_000;
+const TELL_AGAIN_MS = [100, 1_000, 5_000, 30_000];
 const UNJUDGED = "?unjudged";
 
 const page = document.body.dataset.page === "warn" ? "warn" : "block";
@@ -34,7 +35,20 @@ storage.onChanged.addListener((changes, area) => {
 setInterval(() => void render(true), REFRESH_MS);
 await render(true);
 at("heading").focus();
-if (!framed) void runtime.sendMessage({ type: "shown" }).catch(() => undefined);
+if (!framed) await tellShown();
+
+/**
+ * Have the visit recorded. The worker can be stopped at any moment, so it is told until it says that it has it; the same
+ * page loaded again, or come back to, is the same visit.
+ */
+async function tellShown() {
+  const { visit: id = crypto.randomUUID() } = history.state ?? {};
+  history.replaceState({ visit: id }, "");
+  for (const pause of TELL_AGAIN_MS) {
+    if (await runtime.sendMessage({ type: "shown", id }).catch(() => null)) return;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
 
 /** @param {boolean} mayLeave false while the worker is judging every tab anyway: it takes this one where it belongs */
 async function render(mayLeave) {

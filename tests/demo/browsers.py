@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 from tests.demo.programs import ROOT, StoryError, until
 
@@ -24,6 +24,10 @@ QUIET = [
     "--disable-quic",
     "--password-store=basic",
 ]
+PATIENCE_MS = 20_000
+"""How long a story waits for what it expects of a page: a busy machine is no failure."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def find(names: tuple[str, ...]) -> str:

@@ -14,9 +14,14 @@ from tests.demo.marionette import Marionette, MarionetteError
 from tests.demo.page import Text
 
 WAIT_MS = 20_000
+BLANK = "about:blank"
+"""A new tab's first page, which the browser may replace by another such page."""
 KEYS = {"Enter": "\ue007", "Tab": "\ue004"}
 ROLES = {"row": "tr", "heading": "h1, h2, h3"}
-PASSING = {"no such window", "stale element reference", "no such element", "javascript error", "unknown error"}
+PASSING = {
+    "no such window", "stale element reference", "no such element", "javascript error", "unknown error",
+    "element not interactable", "element click intercepted",
+}  # fmt: skip
 FIND = """
 const [selector, wanted, innermost] = arguments;
 const plain = (element) => element.textContent.replace(/\\s+/g, " ").trim();
@@ -74,6 +79,7 @@ class FirefoxPage:
     def goto(self, url: str, *, wait_until: Any = "load") -> None:
         """Go there as from the address bar, and wait until another document, or the same anew, is there."""
         self._leave(lambda: self.command("WebDriver:Navigate", url=url), wait_until)
+        wait(f"{url} or where it leads", lambda: url == BLANK or self.evaluate("location.href") != BLANK, WAIT_MS)
 
     def reload(self) -> None:
         """Load the same address again."""
@@ -94,11 +100,17 @@ class FirefoxPage:
 
     def wait_for_url(self, url: Text, *, timeout: float) -> None:
         """Wait until the address is, or matches, ``url``."""
-        wait(
-            f"the address {url}",
-            lambda: url.match(self.url) if isinstance(url, re.Pattern) else url == self.url,
-            timeout,
-        )
+        shown = ""
+
+        def is_there() -> bool:
+            nonlocal shown
+            shown = self.url
+            return bool(url.match(shown)) if isinstance(url, re.Pattern) else url == shown
+
+        try:
+            wait(f"the address {url}", is_there, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {shown}") from None
 
     def locator(self, selector: str) -> FirefoxLocator:
         """The first element that a CSS selector names."""

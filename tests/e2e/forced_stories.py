@@ -37,6 +37,7 @@ BLOCKED = re.compile(r"^chrome-extension://[a-p]{32}/pages/block\.html(\?open=\d
 UNJUDGED = re.compile(r"^chrome-extension://[a-p]{32}/pages/block\.html\?unjudged#https://")
 ENCODED = "https://x.com/i/%67rok"
 CHAT = "https://chatgpt.com/"
+STORES = "[chrome.storage.local, chrome.storage.session]"
 UPDATE = """<?xml version='1.0' encoding='UTF-8'?><gupdate xmlns='http://www.google.com/update2/response' protocol='2.0'>
 <app appid='{id}'><updatecheck codebase='file://{crx}' version='{version}'/></app></gupdate>"""
 
@@ -155,9 +156,7 @@ def a_judge_that_does_not_answer_stops_and_never_hangs(forced: Forced) -> None:
         forced.agent.wait_for("in_force", 60, policy_version=1)
         for broken in ("new Promise(() => undefined)", "Promise.reject(new Error('broken'))"):
             worker = forced.worker()
-            worker.evaluate(
-                f"() => {{ globalThis.get = chrome.storage.local.get; chrome.storage.local.get = () => {broken}; }}"
-            )
+            worker.evaluate(f"() => {STORES}.forEach((s) => {{ s.whole = s.get; s.get = () => {broken}; }})")
             forced.web.hits.clear()
             started = time.monotonic()
             page.evaluate("to => { location = to }", ENCODED)
@@ -167,7 +166,7 @@ def a_judge_that_does_not_answer_stops_and_never_hangs(forced: Forced) -> None:
             ordinary = forced.context.new_page()
             ordinary.goto("https://site.example/")
             ordinary.close()
-            worker.evaluate("() => { chrome.storage.local.get = globalThis.get; }")
+            worker.evaluate(f"() => {STORES}.forEach((s) => {{ s.get = s.whole; }})")
             page.goto("about:blank")
 
 

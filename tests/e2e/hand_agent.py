@@ -79,10 +79,11 @@ class HandAgent:
         """Be silent about the time from now on."""
         self._ahead_ms = None
 
-    def wait_for(self, kind: str, timeout: float = 20, **fields: Any) -> Message:
+    def wait_for(self, kind: str, timeout: float = 60, **fields: Any) -> Message:
         """Return the next message of this type with these fields; earlier ones are passed over. Raises queue.Empty."""
+        deadline = time.monotonic() + timeout
         while True:
-            message = self.heard.get(timeout=timeout)
+            message = self.heard.get(timeout=max(0, deadline - time.monotonic()))
             if message["type"] == kind and all(message.get(k) == v for k, v in fields.items()):
                 return message
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.demo.driver import driven, expect, visit
 from tests.demo.page import Browser, Page
+from tests.demo.programs import until
 from tests.demo.stand_in import StandIn
 from tests.e2e.hand_agent import HandAgent
 from tests.e2e.plans import plan
@@ -168,10 +168,7 @@ def test_it_holds_without_agent_background_and_after_a_restart(desk: Desk) -> No
     expect(page.locator("#reason")).to_have_text("What you enter leaves the company.")
     assert desk.reached("chatgpt.com", "claude.ai") == []
     desk.agent.start()
-    deadline = time.monotonic() + RECONNECTED_S
-    while len(desk.agent.observed) < 3 and time.monotonic() < deadline:
-        desk.agent.wait_for("observed", timeout=RECONNECTED_S)
-    assert len(desk.agent.observed) == 3
+    until("all three visits are stored", lambda: len(desk.agent.observed) == 3, RECONNECTED_S)
     assert {one["service"] for one in desk.agent.observed.values()} == {"chatgpt", "claude"}
 
 

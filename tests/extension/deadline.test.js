@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-globalThis.chrome = { runtime: { getURL: (path) => `chrome-extension://abide/${path}` } };
-const { decideRequest } = await import("../../extension/js/guard.js");
+import { within } from "../../extension/js/deadline.js";
+
+globalThis.chrome = { runtime: {}, storage: { onChanged: { addListener() {} } } };
+const { exclusive, PATIENCE_MS } = await import("../../extension/js/state.js");
 
 const DEADLINE_MS = 50;
 const OTHERWISE = { redirectUrl: "ours" };
@@ -20,6 +22,18 @@ const TABLE = [
 
 for (const [sentence, judging, answer] of TABLE) {
   test(sentence, { timeout: 10 * DEADLINE_MS }, async () => {
-    assert.deepEqual(await decideRequest(judging(), DEADLINE_MS, OTHERWISE), answer);
+    assert.deepEqual(await within(judging(), DEADLINE_MS, OTHERWISE), answer);
   });
 }
+
+test("work that never ends does not keep the work after it from beginning", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const begun = [];
+  void exclusive(() => never);
+  const next = exclusive(async () => begun.push("next"));
+  await Promise.resolve();
+  assert.deepEqual(begun, []);
+  t.mock.timers.tick(PATIENCE_MS);
+  await next;
+  assert.deepEqual(begun, ["next"]);
+});
