@@ -14,8 +14,8 @@ help:            ## what can be made
 demo: setup      ## server, agent and browser on this machine (HEADLESS=1: the whole story unattended; SHOTS=1: renew the README's screenshots)
 	@$(BIN)/python -m tests.demo $(if $(HEADLESS),--headless) $(if $(SHOTS),--shots)
 
-test: setup      ## all tests, in real browsers too (ONLY=path for some)
-	@$(BIN)/python -m pytest $(ONLY)
+test: setup      ## all tests, in real browsers too (ONLY=path for some; JOBS=2 at a time)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile $(ONLY)
 	@$(if $(ONLY),true,PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent test)
 
 bench: setup     ## measure beside peers → var/bench.json (ONLY=prefix for some); give it a quiet machine

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from abide_agent.app import Agent, compose
 from abide_agent.config import Config
@@ -46,7 +46,9 @@ def observation(**changes: object) -> dict[str, object]:
 
 
 class Extension:
-    """Speaks frames over a stream pair."""
+    """Speaks frames over a stream pair; ``running`` closes what a test that failed has left open."""
+
+    opened: ClassVar[list[Extension]] = []
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -54,7 +56,9 @@ class Extension:
 
     @classmethod
     async def connect(cls, path: Path) -> Self:
-        return cls(*await asyncio.open_unix_connection(str(path), limit=2**22))
+        made = cls(*await asyncio.open_unix_connection(str(path), limit=2**22))
+        cls.opened.append(made)
+        return made
 
     async def send(self, *messages: object) -> None:
         self.writer.write(b"".join(map(frame, messages)))
@@ -85,6 +89,8 @@ class Extension:
         return stored
 
     async def close(self) -> None:
+        if self in self.opened:
+            self.opened.remove(self)
         self.writer.close()
         with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
@@ -134,6 +140,8 @@ async def running(config: Config) -> AsyncIterator[Agent]:
                     )
             yield agent
         finally:
+            for left in tuple(Extension.opened):
+                await left.close()
             agent.stop()
             await task
 

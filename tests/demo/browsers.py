@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Worker, expect, sync_playwright
 
 from tests.demo.programs import ROOT, StoryError, until
 
@@ -74,7 +74,17 @@ def driven_chromium(
             context.close()
 
 
+def worker_of(context: BrowserContext) -> Worker:
+    """The worker of the extension in Chromium. Raises StoryError when it does not run."""
+
+    def running() -> list[Worker]:
+        context.cookies("https://example.org/")  # News of workers arrive only while the browser is asked something.
+        return context.service_workers
+
+    workers: list[Worker] = until("the extension's worker runs", running)
+    return workers[-1]
+
+
 def extension_url(context: BrowserContext) -> str:
     """The origin of the extension's own pages in Chromium."""
-    workers = until("the extension runs", lambda: context.service_workers)
-    return str(workers[0].url).rpartition("/background.js")[0]
+    return worker_of(context).url.rpartition("/background.js")[0]

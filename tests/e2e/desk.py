@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Worker
 
 from abide_rules.plan import Plan
 from abide_rules.wire import EXTENSION_ID_CHROMIUM
-from tests.demo.browsers import driven_chromium
+from tests.demo.browsers import driven_chromium, worker_of
 from tests.demo.stand_in import StandIn
 from tests.e2e.hand_agent import HandAgent
 from tests.e2e.plans import plan
@@ -42,6 +42,10 @@ class Desk:
 
     def hosts_reached(self) -> set[str]:
         return {host for host, _ in self.web.hits}
+
+    def worker(self) -> Worker:
+        """The extension's worker."""
+        return worker_of(self.context)
 
     def stop_worker(self, page: Page) -> None:
         """End the extension's worker as the browser does when it is idle."""

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Error, Worker, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Error, expect, sync_playwright
 
 from abide_agent.config import system_config
 from abide_agent.identity import load_key
-from tests.demo.browsers import CHROMIUMS, QUIET, find, sandbox_flags
+from tests.demo.browsers import CHROMIUMS, QUIET, find, sandbox_flags, worker_of
 from tests.demo.house import House
 from tests.demo.programs import ROOT, Program, tool, tool_json, until
 from tests.demo.stand_in import StandIn
@@ -130,12 +130,7 @@ def let_the_test_look_inside() -> None:
 
 def inside(context: BrowserContext, expression: str) -> Any:
     """Ask the worker of the extension."""
-
-    def worker() -> Worker | None:
-        context.pages[0].title()  # News of workers arrive only while Playwright is asked something.
-        return context.service_workers[-1] if context.service_workers else None
-
-    return until("the extension's worker runs", worker).evaluate(expression)
+    return worker_of(context).evaluate(expression)
 
 
 def is_blocked(context: BrowserContext, extension: str) -> None:

@@ -31,7 +31,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_visit_that_could_not_be_kept_is_told_again(desk: Desk) -> None:
     page = start(desk, "block")
-    [worker] = desk.context.service_workers
+    worker = desk.worker()
     worker.evaluate(FAIL_TWICE)
     page.goto(CHAT)
     expect(page).to_have_url(BLOCKED)

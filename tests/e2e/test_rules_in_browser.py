@@ -18,7 +18,7 @@ from abide_rules.people import UNKNOWN
 from abide_rules.plan import compile_plan
 from abide_rules.policy import Release
 from abide_rules.policy_file import load_template, parse_policy
-from tests.demo.browsers import CHROMIUMS, EXTENSION, QUIET, find, sandbox_flags
+from tests.demo.browsers import CHROMIUMS, EXTENSION, QUIET, find, sandbox_flags, worker_of
 
 MANIFEST = {
     "manifest_version": 3,
@@ -72,9 +72,8 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
             ignore_default_args=["--disable-extensions"],
             args=["--headless=new", *sandbox_flags(), *QUIET, f"--load-extension={folder}"],
         )
-        worker = context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
         page = context.new_page()
-        page.goto(f"{worker.url.rpartition('/')[0]}/page.html")
+        page.goto(f"{worker_of(context).url.rpartition('/')[0]}/page.html")
         page.wait_for_function("globalThis.ready")
         yield page
         context.close()

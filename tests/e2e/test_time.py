@@ -49,7 +49,7 @@ def test_setting_the_laptop_s_clock_changes_nothing(
 ) -> None:
     page = start_at(desk, hour)
     desk.agent.say_no_time()
-    [worker] = desk.context.service_workers
+    worker = desk.worker()
     worker.evaluate(SET_THE_CLOCK, moved)
     desk.agent.wait_for("ping")  # The jump was noticed, all was judged again, and the agent was asked.
     desk.agent.push(morning_plan(at(hour)))
