@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.demo.browsers import BRANDED, CHROMIUMS, EXTENSION, find, sandbox_flags
+from tests.demo.firefox import BY_HAND, FIREFOXES, UNSIGNED, launch, prepare
 from tests.demo.house import House
 from tests.demo.programs import StoryError, until
 
@@ -40,11 +41,15 @@ This browser does not load an extension from the command line. Three clicks do i
 """
 
 
-def by_hand(folder: Path) -> int:
-    """Run until Ctrl-C or until the browser is closed. Raises StoryError when something cannot start."""
-    browser = find(CHROMIUMS) or find(BRANDED)
-    if not browser:
-        raise StoryError("No browser was found. Run: sudo apt-get install chromium")
+def by_hand(folder: Path, name: str | None = None) -> int:
+    """Run until Ctrl-C or until the browser is closed. Raises StoryError when something cannot start.
+
+    ``name``: ``chromium`` or ``firefox``; None takes the first that is found.
+    """
+    browser = "" if name == "firefox" else find(CHROMIUMS) or find(BRANDED)
+    if not browser and (name == "chromium" or not find(FIREFOXES)):
+        package = "firefox-esr" if name == "firefox" else "chromium"
+        raise StoryError(f"No browser was found. Run: sudo apt-get install {package}")
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise StoryError("There is no display to open a browser on. Run: make demo HEADLESS=1")
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -53,7 +58,7 @@ def by_hand(folder: Path) -> int:
     process = None
     try:
         house.open()
-        process = _open(browser, house)
+        process = _open(browser, house) if browser else _open_firefox(house)
         print(
             TRY.format(
                 policy=house.policy, bin=Path(sys.executable).parent, data=house.data, url=house.url,
@@ -85,6 +90,12 @@ def _open(browser: str, house: House) -> subprocess.Popen[bytes]:
         except (StoryError, aiohttp.ClientError, OSError):
             print(CLICKS.format(extension=EXTENSION))
     return process
+
+
+def _open_firefox(house: House) -> subprocess.Popen[bytes]:
+    """Firefox opens its first pages some tenths of a second before its extensions run; an open tab is stopped then."""
+    prepare(house.profile, BY_HAND | UNSIGNED)
+    return launch(house.profile, ["https://chatgpt.com/", house.url])
 
 
 async def _load_over_devtools(house: House) -> None:

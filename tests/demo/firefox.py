@@ -18,21 +18,24 @@ from tests.demo.marionette import Marionette
 from tests.demo.programs import StoryError, free_port
 from tests.demo.stand_in import StandIn
 
-FIREFOXES = ("firefox-esr",)
-ORIGIN = uuid.uuid5(uuid.NAMESPACE_URL, EXTENSION_ID_FIREFOX)
 Preferences = dict[str, bool | int | str]
-QUIET: Preferences = {
-    "app.normandy.enabled": False,
+FIREFOXES = ("firefox-esr",)
+BY_HAND: Preferences = {
     "browser.aboutwelcome.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.homepage_override.mstone": "ignore",
+    "datareporting.policy.firstRunURL": "",
+    "trailhead.firstrun.didSeeAboutWelcome": True,
+}
+ORIGIN = uuid.uuid5(uuid.NAMESPACE_URL, EXTENSION_ID_FIREFOX)
+QUIET: Preferences = BY_HAND | {
+    "app.normandy.enabled": False,
     "browser.newtabpage.activity-stream.feeds.topsites": False,
     "browser.region.update.enabled": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
     "browser.search.update": False,
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.startup.homepage_override.mstone": "ignore",
     "datareporting.policy.dataSubmissionEnabled": False,
-    "datareporting.policy.firstRunURL": "",
     "dom.push.connection.enabled": False,
     "extensions.getAddons.cache.enabled": False,
     "extensions.update.enabled": False,
@@ -41,7 +44,6 @@ QUIET: Preferences = {
     "services.settings.server": "data:,",
     "signon.rememberSignons": False,
     "toolkit.telemetry.enabled": False,
-    "trailhead.firstrun.didSeeAboutWelcome": True,
 }
 UNSIGNED: Preferences = {
     "xpinstall.signatures.required": False,  # Only ESR and developer editions heed this.

@@ -13,10 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, expect
-
-from tests.demo.browsers import driven_chromium, extension_url
+from tests.demo.driver import driven, expect, visit
 from tests.demo.house import House
+from tests.demo.page import Browser, Page
 from tests.demo.programs import StoryError, until
 from tests.demo.stand_in import StandIn
 
@@ -49,10 +48,11 @@ class Summary:
 
 
 class Story:
-    """Tells the story in one house with one browser; screenshots go to ``shots``."""
+    """Tells the story in one house with one browser (``chromium`` or ``firefox``); screenshots go to ``shots``."""
 
-    def __init__(self, folder: Path, shots: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, shots: Path, say: Callable[[str], None], name: str = "chromium") -> None:
         self.summary = Summary()
+        self._name = name
         self._folder, self._shots, self._say = folder, shots, say
         shots.mkdir(parents=True, exist_ok=True)
 
@@ -75,31 +75,31 @@ class Story:
 
     def _chapters(self, house: House, stand_in: StandIn) -> None:
         house.open()
-        with driven_chromium(house.profile, stand_in.flags) as context:
-            self.summary.versions = _versions(context)
-            tab = context.new_page()
-            self._enrolled(context, house)
+        with driven(self._name, house.profile, stand_in) as browser:
+            self.summary.versions = _versions(browser)
+            tab = browser.new_page()
+            self._enrolled(browser, house)
             self._blocked(tab)
             self._pushed(tab, house)
             self._continued(tab, stand_in)
-            self._recorded(context, house)
-            self._offline(context, house)
-            self._back(context, house)
-            self._popup(context)
+            self._recorded(browser, house)
+            self._offline(browser, house)
+            self._back(browser, house)
+            self._popup(browser)
         self._in_chinese(house, stand_in)
 
-    def _enrolled(self, context: BrowserContext, house: House) -> None:
+    def _enrolled(self, browser: Browser, house: House) -> None:
         with self._step("the laptop is enrolled: the server's page lists it, with the policy in force in its browser"):
-            page = context.new_page()
+            page = browser.new_page()
             page.goto(house.url)
             expect(page.get_by_text(house.status()["device"]).first).to_be_visible(timeout=WAIT_MS)
-            expect(page.get_by_role("row", name=re.compile("chromium .*1 newest"))).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_role("row", name=re.compile(f"{browser.name}.*1 newest"))).to_be_visible(timeout=WAIT_MS)
             self._shot(page, "server")
             page.close()
 
     def _blocked(self, tab: Page) -> None:
         with self._step("chatgpt.com is blocked, and the page says why, until when and what instead"):
-            _visit(tab, CHATGPT)
+            visit(tab, CHATGPT)
             tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
             for text in ("ChatGPT", "BUS-1", "During working hours", "Use the tools your company provides", CHATGPT):
                 expect(tab.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
@@ -113,7 +113,7 @@ class Story:
             expect(tab.locator("#continue")).to_be_visible(timeout=WAIT_MS)
             released = (house.data / "tuf/metadata/timestamp.json").stat().st_mtime * 1000
             drawn = tab.evaluate(
-                "() => performance.timeOrigin + performance.getEntriesByName('first-paint')[0].startTime"
+                "() => performance.timeOrigin + performance.getEntriesByType('paint')[0].startTime"
             )
             self.summary.push_to_enforced_ms = round(drawn - released, 1)
             self._shot(tab, "warn")
@@ -129,31 +129,31 @@ class Story:
                 raise StoryError(f"the original address was not asked for: {stand_in.hits}")
             self._shot(tab, "continued")
 
-    def _recorded(self, context: BrowserContext, house: House) -> None:
+    def _recorded(self, browser: Browser, house: House) -> None:
         with self._step("the server's page shows the signed events, and an export of them proves itself offline"):
             until("nothing waits on the laptop", lambda: house.status().get("spooled") == 0)
-            page = context.new_page()
+            page = browser.new_page()
             page.goto(house.url)
-            expect(page.get_by_text("chatgpt", exact=False).first).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_text("chatgpt").first).to_be_visible(timeout=WAIT_MS)
             expect(page.get_by_text("working-time").first).to_be_visible(timeout=WAIT_MS)
             self._shot(page, "events")
             page.close()
             _proven(house)
 
-    def _offline(self, context: BrowserContext, house: House) -> None:
+    def _offline(self, browser: Browser, house: House) -> None:
         with self._step("the server is gone: another service is still stopped"):
             house.server.kill()
-            tab = context.new_page()
-            _visit(tab, CLAUDE)
+            tab = browser.new_page()
+            visit(tab, CLAUDE)
             tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.get_by_role("heading", name="Claude")).to_be_focused(timeout=WAIT_MS)
             until("the visit waits on the laptop", lambda: house.status().get("spooled", 0) > 0)
             tab.close()
 
-    def _back(self, context: BrowserContext, house: House) -> None:
+    def _back(self, browser: Browser, house: House) -> None:
         with self._step("the server is back: the visit arrives, and no event is missing or there twice"):
             house.start_server()
-            page = context.new_page()
+            page = browser.new_page()
             page.goto(house.url)
             expect(page.get_by_text("claude").first).to_be_visible(timeout=60_000)
             until("nothing waits on the laptop", lambda: house.status().get("spooled") == 0)
@@ -161,11 +161,11 @@ class Story:
             page.close()
             _proven(house)
 
-    def _popup(self, context: BrowserContext) -> None:
+    def _popup(self, browser: Browser) -> None:
         with self._step("the popup says what is in force and what was recorded"):
-            page = context.new_page()
+            page = browser.new_page()
             page.set_viewport_size({"width": 400, "height": 780})
-            page.goto(f"{extension_url(context)}/pages/popup.html")
+            page.goto(f"{browser.extension}/pages/popup.html")
             expect(page.locator("#records li").first).to_be_visible(timeout=WAIT_MS)
             self._shot(page, "popup")
             page.close()
@@ -173,10 +173,10 @@ class Story:
     def _in_chinese(self, house: House, stand_in: StandIn) -> None:
         with (
             self._step("after a restart of the browser, in Chinese, it is still enforced"),
-            driven_chromium(house.profile, stand_in.flags, locale="zh-CN", dark=True) as context,
+            driven(self._name, house.profile, stand_in, locale="zh-CN", dark=True) as browser,
         ):
-            tab = context.new_page()
-            _visit(tab, CLAUDE)
+            tab = browser.new_page()
+            visit(tab, CLAUDE)
             tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.get_by_text("工作时间内").first).to_be_visible(timeout=WAIT_MS)
             self._shot(tab, "warn-zh")
@@ -197,21 +197,16 @@ class Story:
         page.screenshot(path=self._shots / f"{name}.png")
 
 
-def _visit(tab: Page, url: str) -> None:
-    """Go to a URL as a person does, from the address bar: where it leads is what the step looks at."""
-    tab.goto(url, wait_until="commit")
-
-
 def _proven(house: House) -> None:
     arrived, recorded = len(house.proven_events()), house.status()["recorded"]
     if arrived != recorded:
         raise StoryError(f"the laptop recorded {recorded} events, the server has {arrived}")
 
 
-def _versions(context: BrowserContext) -> dict[str, Any]:
+def _versions(browser: Browser) -> dict[str, Any]:
     return {
         "abide": version("abide-policy"),
-        "browser": f"Chromium {context.browser.version}" if context.browser else "Chromium",
+        "browser": f"{browser.name.capitalize()} {browser.version}",
         "python": platform.python_version(),
         "system": platform.platform(),
     }

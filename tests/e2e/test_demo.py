@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.demo.story import Story
 
 
-def test_the_whole_story_is_seen_in_the_browser(tmp_path: Path) -> None:
-    summary = Story(tmp_path / "demo", tmp_path / "screenshots", print).tell()
+def test_the_whole_story_is_seen_in_the_browser(tmp_path: Path, browser: str) -> None:
+    summary = Story(tmp_path / "demo", tmp_path / "screenshots", print, browser).tell()
     assert summary.ok, summary.error
     written = json.loads((tmp_path / "demo" / "summary.json").read_text())
     assert written.keys() >= {"ok", "steps", "push_to_enforced_ms", "versions"}
