@@ -112,9 +112,7 @@ class Story:
             tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.locator("#continue")).to_be_visible(timeout=WAIT_MS)
             released = (house.data / "tuf/metadata/timestamp.json").stat().st_mtime * 1000
-            drawn = tab.evaluate(
-                "() => performance.timeOrigin + performance.getEntriesByType('paint')[0].startTime"
-            )
+            drawn = tab.evaluate("() => performance.timeOrigin + performance.getEntriesByType('paint')[0].startTime")
             self.summary.push_to_enforced_ms = round(drawn - released, 1)
             self._shot(tab, "warn")
         self._say(f"    published → enforced in the open tab: {self.summary.push_to_enforced_ms:.0f} ms")
