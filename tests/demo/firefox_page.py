@@ -98,8 +98,8 @@ class FirefoxPage:
         """Wait until an expression is true."""
         wait(expression, lambda: self.evaluate(expression), WAIT_MS)
 
-    def wait_for_url(self, url: Text, *, timeout: float) -> None:
-        """Wait until the address is, or matches, ``url``."""
+    def arrives(self, url: Text, timeout: float) -> None:
+        """Wait until the address is, or matches, ``url``. Raises AssertionError."""
         shown = ""
 
         def is_there() -> bool:
@@ -195,10 +195,10 @@ class FirefoxExpectation:
     def __init__(self, page: FirefoxPage | None = None, locator: FirefoxLocator | None = None) -> None:
         self._page, self._locator = page, locator
 
-    def to_have_url(self, url: Text) -> None:
+    def to_have_url(self, url: Text, *, timeout: float = WAIT_MS) -> None:
         """The address becomes, or comes to match, ``url``."""
         assert self._page
-        self._page.wait_for_url(url, timeout=WAIT_MS)
+        self._page.arrives(url, timeout)
 
     def to_be_visible(self, *, timeout: float = WAIT_MS) -> None:
         """It comes into view."""

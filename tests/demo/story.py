@@ -100,7 +100,7 @@ class Story:
     def _blocked(self, tab: Page) -> None:
         with self._step("chatgpt.com is blocked, and the page says why, until when and what instead"):
             visit(tab, CHATGPT)
-            tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+            expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
             for text in ("ChatGPT", "BUS-1", "During working hours", "Use the tools your company provides", CHATGPT):
                 expect(tab.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
             self._shot(tab, "block")
@@ -109,9 +109,10 @@ class Story:
         with self._step("the policy is changed to a warning and published: the open tab obeys"):
             house.change_policy("verdict: block\n    time: working", "verdict: warn\n    time: working")
             house.publish()
-            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.locator("#continue")).to_be_visible(timeout=WAIT_MS)
             released = (house.data / "tuf/metadata/timestamp.json").stat().st_mtime * 1000
+            tab.wait_for_function("performance.getEntriesByType('paint').length > 0")
             drawn = tab.evaluate("() => performance.timeOrigin + performance.getEntriesByType('paint')[0].startTime")
             self.summary.push_to_enforced_ms = round(drawn - released, 1)
             self._shot(tab, "warn")
@@ -121,7 +122,7 @@ class Story:
         with self._step("Continue opens the original address in this tab"):
             stand_in.hits.clear()
             tab.locator("#continue").click()
-            tab.wait_for_url(re.compile(r"^https://chatgpt\.com/"), timeout=WAIT_MS)
+            expect(tab).to_have_url(re.compile(r"^https://chatgpt\.com/"), timeout=WAIT_MS)
             expect(tab.get_by_role("heading", name="chatgpt.com")).to_be_visible(timeout=WAIT_MS)
             if ("chatgpt.com", "/c/demo?model=auto") not in stand_in.hits:
                 raise StoryError(f"the original address was not asked for: {stand_in.hits}")
@@ -143,7 +144,7 @@ class Story:
             house.server.kill()
             tab = browser.new_page()
             visit(tab, CLAUDE)
-            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.get_by_role("heading", name="Claude")).to_be_focused(timeout=WAIT_MS)
             until("the visit waits on the laptop", lambda: house.status().get("spooled", 0) > 0)
             tab.close()
@@ -175,7 +176,7 @@ class Story:
         ):
             tab = browser.new_page()
             visit(tab, CLAUDE)
-            tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
             expect(tab.get_by_text("工作时间内").first).to_be_visible(timeout=WAIT_MS)
             self._shot(tab, "warn-zh")
 

@@ -35,7 +35,7 @@ class Laptop:
 
     def is_blocked(self, url: str) -> None:
         tab = self.visit(url)
-        tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+        expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
         expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)  # From then on the visit is recorded.
         tab.close()
 

@@ -136,7 +136,7 @@ def inside(context: BrowserContext, expression: str) -> Any:
 def is_blocked(context: BrowserContext, extension: str) -> None:
     tab = context.new_page()
     tab.goto("https://chatgpt.com/", wait_until="commit")
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     expect(tab.locator("#heading")).to_be_visible(timeout=WAIT_MS)
     assert tab.url.startswith(f"chrome-extension://{extension}/"), tab.url
     tab.close()

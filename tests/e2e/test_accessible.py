@@ -53,7 +53,7 @@ def violations(page: Page) -> list[str]:
 
 def stopped(laptop: Laptop, url: str, page: re.Pattern[str]) -> Page:
     tab = laptop.visit(url)
-    tab.wait_for_url(page, timeout=WAIT_MS)
+    expect(tab).to_have_url(page, timeout=WAIT_MS)
     expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)
     return tab
 

@@ -56,7 +56,7 @@ def test_what_is_no_use_of_a_service_is_left_alone(laptop: Laptop, url: str) -> 
 def test_a_navigation_within_the_page_is_judged_too(laptop: Laptop) -> None:
     tab = laptop.visit("https://x.com/home")
     tab.evaluate("history.pushState({}, '', '/i/grok')")
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     expect(tab.get_by_text("https://x.com/i/grok")).to_be_visible(timeout=WAIT_MS)
     tab.close()
 
@@ -115,17 +115,17 @@ def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None
     house = laptop.house
     house.change_policy("verdict: block\n    time: working", "verdict: warn\n    time: working")
     tab = laptop.visit("https://claude.ai/new")
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     house.publish()
-    tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
     tab.locator("#continue").click()
-    tab.wait_for_url("https://claude.ai/new", timeout=WAIT_MS)
+    expect(tab).to_have_url("https://claude.ai/new", timeout=WAIT_MS)
     other = laptop.visit("https://claude.ai/new")
-    other.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+    expect(other).to_have_url(WARN_PAGE, timeout=WAIT_MS)
     house.change_policy("verdict: warn\n    time: working", "verdict: block\n    time: working")
     house.publish()
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
-    other.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(other).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     tab.close()
     other.close()
 
@@ -133,11 +133,11 @@ def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None
 def test_a_rolled_back_policy_is_in_force_again(laptop: Laptop) -> None:
     house = laptop.house
     tab = laptop.visit("https://poe.com/")
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     house.change_policy("    time: working\n", "    time: working\n    except: {services: [poe]}\n")
     allowed = house.publish()
     expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
     rolled = tool_json("abide-server", "rollback", str(allowed - 1), "--data", house.data)["version"]
     assert rolled == allowed + 1
-    tab.wait_for_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
     tab.close()

@@ -36,17 +36,17 @@ def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path, brow
             in_force(laptop)
             passed, stopped = laptop.visit("https://claude.ai/new"), laptop.visit("https://poe.com/")
             for tab in (passed, stopped):
-                tab.wait_for_url(WARN_PAGE, timeout=WAIT_MS)
+                expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
             passed.locator("#continue").click()
-            passed.wait_for_url(OPEN, timeout=WAIT_MS)
+            expect(passed).to_have_url(OPEN, timeout=WAIT_MS)
             begin = time.monotonic()
             house.close()
-            passed.wait_for_url(WARN_PAGE, timeout=PASS_MS + WAIT_MS)
+            expect(passed).to_have_url(WARN_PAGE, timeout=PASS_MS + WAIT_MS)
             assert (time.monotonic() - begin) * 1000 > PASS_MS - 5_000
             assert dt.datetime.now(dt.UTC) < end, "the pass ended only with the period"
             left_ms = (end - dt.datetime.now(dt.UTC)).total_seconds() * 1000
             for tab in (passed, stopped):
-                tab.wait_for_url(OPEN, timeout=left_ms + WAIT_MS)
+                expect(tab).to_have_url(OPEN, timeout=left_ms + WAIT_MS)
                 expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
             assert dt.datetime.now(dt.UTC) >= end
     finally:
