@@ -19,6 +19,9 @@ from playwright.sync_api import BrowserContext, Error, expect, sync_playwright
 from abide_agent.config import system_config
 from abide_agent.identity import load_key
 from tests.demo.browsers import CHROMIUMS, QUIET, find, sandbox_flags, worker_of
+from tests.demo.driver import expect as look_at
+from tests.demo.driver import visit
+from tests.demo.firefox import Firefox
 from tests.demo.house import House
 from tests.demo.programs import ROOT, Program, tool, tool_json, until
 from tests.demo.stand_in import StandIn
@@ -275,6 +278,26 @@ def in_firefox(system: System) -> None:
         assert (browser["browser"], browser["forced"]) == ("firefox", True), browser
 
 
+def private_windows_of_firefox(system: System) -> None:
+    """In Firefox the extension is in private windows too: a visit there is stopped, and not recorded."""
+    system.pack("1.0.0")
+    system.open()
+    browser = Firefox(system.folder, system.stand_in, extension=False)
+    try:
+        system.browser()
+        for tab, url in (
+            (browser.new_page(private=True), "https://chatgpt.com/"),
+            (browser.new_page(), "https://claude.ai/"),
+        ):
+            visit(tab, url)
+            look_at(tab).to_have_url(BLOCK_PAGE)
+            look_at(tab.locator("#heading")).to_be_focused()
+        until("the visit arrived", lambda: "claude" in [service for _seq, _kind, service in system.proven_events()])
+        assert [service for _seq, kind, service in system.proven_events() if kind == "visit"] == ["claude"]
+    finally:
+        browser.close()
+
+
 @contextmanager
 def firefox(profile: Path) -> Iterator[None]:
     """Open Firefox with nothing of ours but the policy; nothing is asked of it."""
@@ -288,7 +311,14 @@ def firefox(profile: Path) -> Iterator[None]:
 
 STORIES: dict[str, Callable[[System], None]] = {
     story.__name__: story
-    for story in (from_the_server, from_files, private_windows, switched_off_by_a_flag, in_firefox)
+    for story in (
+        from_the_server,
+        from_files,
+        private_windows,
+        switched_off_by_a_flag,
+        in_firefox,
+        private_windows_of_firefox,
+    )
 }
 
 
