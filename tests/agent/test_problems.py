@@ -343,20 +343,35 @@ async def test_the_popup_gets_both_languages_and_an_empty_list_when_it_is_over(c
                 pass
 
 
-def named(problems: tuple[Problem, ...], code: str = "sync/server-error") -> list[Problem]:
-    return [problem for problem in problems if problem.code == code]
+FAILURES_IN_AN_HOUR = 3_600 / Config(Path()).backoff_most_s * 2
+"""At the longest pause between two tries, shortened by the most that chance can."""
 
 
-async def test_an_hour_of_500_is_one_problem_since_its_beginning(config: Config, server: StandIn) -> None:
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [(broken_server, "sync/server-error"), (unauthorized, "sync/unauthorized")],
+    ids=["500", "401"],
+)
+async def test_as_many_failures_as_an_hour_has_are_one_problem_and_lose_nothing(
+    break_it: Fault, code: str, config: Config, server: StandIn
+) -> None:
+    def named(now: Snapshot) -> list[Problem]:
+        return [problem for problem in now.problems if problem.code == code]
+
     async with scene(config, server) as here:
-        await broken_server(here)
-        [first] = named(await here.codes_with("sync/server-error"))
-        now = await until(here.agent, lambda now: [p for p in named(now.problems) if p.times >= first.times + 3])
-        [again] = named(now.problems)
+        seen = [observation() for _ in range(3)]
+        await break_it(here)
+        [first] = named(await until(here.agent, named))
+        assert await here.browser.observe(*seen) == [one["id"] for one in seen]
+        now = await until(here.agent, lambda now: [p for p in named(now) if p.times >= FAILURES_IN_AN_HOUR])
+        [again] = named(now)
         assert 0 < again.since_ms <= first.since_ms
         assert again.retry_ms > 0
+        assert (now.policy_version, now.spooled) == (1, 3)
         server.fault = None
         await here.is_well()
+        await server.until(lambda: len(server.accepted) == 3)
+        assert [event.seq for event in server.accepted] == [1, 2, 3]
 
 
 WAYS: dict[str, tuple[str, str]] = {
