@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Worker, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Worker, expect, sync_playwright
 
 from tests.demo.programs import ROOT, StoryError, until
 
@@ -71,7 +71,8 @@ def driven_chromium(
         try:
             yield context
         finally:
-            context.close()
+            with suppress(Error):  # A story may have killed it.
+                context.close()
 
 
 def worker_of(context: BrowserContext) -> Worker:
