@@ -12,7 +12,7 @@ help:            ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 demo: setup      ## server, agent and browser on this machine (HEADLESS=1: the whole story unattended; BROWSER=firefox; SHOTS=1: renew the README's screenshots)
-	@$(BIN)/python -m tests.demo $(if $(HEADLESS),--headless) $(if $(SHOTS),--shots) $(if $(BROWSER),--browser $(BROWSER))
+	@$(BIN)/python -m tests.demo $(if $(HEADLESS),--headless) $(if $(SHOTS),--shots) $(if $(findstring command,$(origin BROWSER)),--browser $(BROWSER))
 
 test: setup      ## all tests, in real browsers too (ONLY=path for some; JOBS=2 at a time)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile $(ONLY)

@@ -16,7 +16,7 @@ import { at, row, say, translatePage } from "./dom.js";
 
 const REFRESH_MS = 30_000;
 const LOOP_MS = 10_000;
-const TELL_AGAIN_MS = [100, 1_000, 5_000, 30_000];
+const TELL_AFTER_MS = [0, 100, 1_000, 5_000, 30_000];
 const UNJUDGED = "?unjudged";
 
 const page = document.body.dataset.page === "warn" ? "warn" : "block";
@@ -44,9 +44,9 @@ if (!framed) await tellShown();
 async function tellShown() {
   const { visit: id = crypto.randomUUID() } = history.state ?? {};
   history.replaceState({ visit: id }, "");
-  for (const pause of TELL_AGAIN_MS) {
-    if (await runtime.sendMessage({ type: "shown", id }).catch(() => null)) return;
+  for (const pause of TELL_AFTER_MS) {
     await new Promise((resolve) => setTimeout(resolve, pause));
+    if (await runtime.sendMessage({ type: "shown", id }).catch(() => null)) return;
   }
 }
 

@@ -18,9 +18,10 @@ from tests.bench.figures import percentile
 from tests.bench.registry import Bench
 from tests.demo.browsers import EXTENSION
 from tests.demo.house import House
+from tests.demo.page import WAIT_MS
 from tests.demo.programs import until
 from tests.demo.stand_in import StandIn
-from tests.demo.story import BLOCK_PAGE, CHATGPT, WAIT_MS, WARN_PAGE
+from tests.demo.story import BLOCK_PAGE, CHATGPT, WARN_PAGE
 
 PUSHES = 100
 WARM_UP = 3

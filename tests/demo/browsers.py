@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Worker, expect, sync_playwright
 
+from tests.demo.page import WAIT_MS
 from tests.demo.programs import ROOT, StoryError, until
 
 EXTENSION = ROOT / "extension"
@@ -24,10 +25,8 @@ QUIET = [
     "--disable-quic",
     "--password-store=basic",
 ]
-PATIENCE_MS = 20_000
-"""How long a story waits for what it expects of a page: a busy machine is no failure."""
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=WAIT_MS)
 
 
 def find(names: tuple[str, ...]) -> str:
@@ -71,8 +70,11 @@ def driven_chromium(
         try:
             yield context
         finally:
-            with suppress(Error):  # A story may have killed it.
+            try:
                 context.close()
+            except Error as error:
+                if "has been closed" not in error.message:  # A story may have killed it.
+                    raise
 
 
 def worker_of(context: BrowserContext) -> Worker:
@@ -84,6 +86,15 @@ def worker_of(context: BrowserContext) -> Worker:
 
     workers: list[Worker] = until("the extension's worker runs", running)
     return workers[-1]
+
+
+def stop_workers(context: BrowserContext) -> None:
+    """End the workers of Chromium's extensions, as it does when they have been idle."""
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("ServiceWorker.enable")
+    session.send("ServiceWorker.stopAllWorkers")
+    page.close()
 
 
 def extension_url(context: BrowserContext) -> str:

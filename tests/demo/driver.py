@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect as playwright_expect
 
-from tests.demo.browsers import driven_chromium, extension_url
+from tests.demo.browsers import driven_chromium, extension_url, stop_workers
 from tests.demo.firefox import Firefox
 from tests.demo.firefox_page import FirefoxExpectation, FirefoxLocator, FirefoxPage
 from tests.demo.page import Browser, Locator, LocatorExpectation, Page, PageExpectation
@@ -50,11 +50,7 @@ class Chromium:
 
     def stop_background(self) -> None:
         """End the extension's worker, as the browser does when it has been idle."""
-        page = self.context.new_page()
-        session = self.context.new_cdp_session(page)
-        session.send("ServiceWorker.enable")
-        session.send("ServiceWorker.stopAllWorkers")
-        page.close()
+        stop_workers(self.context)
 
     def kill(self) -> None:
         """End the whole browser as a power cut would."""

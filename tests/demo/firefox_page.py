@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.marionette import Marionette, MarionetteError
-from tests.demo.page import Text
+from tests.demo.page import WAIT_MS, Text
 
-WAIT_MS = 20_000
 BLANK = "about:blank"
 """A new tab's first page, which the browser may replace by another such page."""
 KEYS = {"Enter": "\ue007", "Tab": "\ue004"}

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 Text = str | re.Pattern[str]
+WAIT_MS = 20_000
+"""How long a story waits for what it expects of a page: a busy machine is no failure."""
 
 
 class Keyboard(Protocol):

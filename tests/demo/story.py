@@ -23,7 +23,6 @@ CHATGPT = "https://chatgpt.com/c/demo?model=auto#top"
 CLAUDE = "https://claude.ai/new"
 BLOCK_PAGE = re.compile(r"^(chrome|moz)-extension://.*/pages/block\.html")
 WARN_PAGE = re.compile(r"^(chrome|moz)-extension://.*/pages/warn\.html")
-WAIT_MS = 20_000
 
 
 @dataclass
@@ -92,25 +91,25 @@ class Story:
         with self._step("the laptop is enrolled: the server's page lists it, with the policy in force in its browser"):
             page = browser.new_page()
             page.goto(house.url)
-            expect(page.get_by_text(house.status()["device"]).first).to_be_visible(timeout=WAIT_MS)
-            expect(page.get_by_role("row", name=re.compile(f"{browser.name}.*1 newest"))).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_text(house.status()["device"]).first).to_be_visible()
+            expect(page.get_by_role("row", name=re.compile(f"{browser.name}.*1 newest"))).to_be_visible()
             self._shot(page, "server")
             page.close()
 
     def _blocked(self, tab: Page) -> None:
         with self._step("chatgpt.com is blocked, and the page says why, until when and what instead"):
             visit(tab, CHATGPT)
-            expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+            expect(tab).to_have_url(BLOCK_PAGE)
             for text in ("ChatGPT", "BUS-1", "During working hours", "Use the tools your company provides", CHATGPT):
-                expect(tab.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
+                expect(tab.get_by_text(text).first).to_be_visible()
             self._shot(tab, "block")
 
     def _pushed(self, tab: Page, house: House) -> None:
         with self._step("the policy is changed to a warning and published: the open tab obeys"):
             house.change_policy("verdict: block\n    time: working", "verdict: warn\n    time: working")
             house.publish()
-            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
-            expect(tab.locator("#continue")).to_be_visible(timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE)
+            expect(tab.locator("#continue")).to_be_visible()
             released = (house.data / "tuf/metadata/timestamp.json").stat().st_mtime * 1000
             tab.wait_for_function("performance.getEntriesByType('paint').length > 0")
             drawn = tab.evaluate("() => performance.timeOrigin + performance.getEntriesByType('paint')[0].startTime")
@@ -122,8 +121,8 @@ class Story:
         with self._step("Continue opens the original address in this tab"):
             stand_in.hits.clear()
             tab.locator("#continue").click()
-            expect(tab).to_have_url(re.compile(r"^https://chatgpt\.com/"), timeout=WAIT_MS)
-            expect(tab.get_by_role("heading", name="chatgpt.com")).to_be_visible(timeout=WAIT_MS)
+            expect(tab).to_have_url(re.compile(r"^https://chatgpt\.com/"))
+            expect(tab.get_by_role("heading", name="chatgpt.com")).to_be_visible()
             if ("chatgpt.com", "/c/demo?model=auto") not in stand_in.hits:
                 raise StoryError(f"the original address was not asked for: {stand_in.hits}")
             self._shot(tab, "continued")
@@ -133,8 +132,8 @@ class Story:
             until("nothing waits on the laptop", lambda: house.status().get("spooled") == 0)
             page = browser.new_page()
             page.goto(house.url)
-            expect(page.get_by_text("chatgpt").first).to_be_visible(timeout=WAIT_MS)
-            expect(page.get_by_text("working-time").first).to_be_visible(timeout=WAIT_MS)
+            expect(page.get_by_text("chatgpt").first).to_be_visible()
+            expect(page.get_by_text("working-time").first).to_be_visible()
             self._shot(page, "events")
             page.close()
             _proven(house)
@@ -144,8 +143,8 @@ class Story:
             house.server.kill()
             tab = browser.new_page()
             visit(tab, CLAUDE)
-            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
-            expect(tab.get_by_role("heading", name="Claude")).to_be_focused(timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE)
+            expect(tab.get_by_role("heading", name="Claude")).to_be_focused()
             until("the visit waits on the laptop", lambda: house.status().get("spooled", 0) > 0)
             tab.close()
 
@@ -165,7 +164,7 @@ class Story:
             page = browser.new_page()
             page.set_viewport_size({"width": 400, "height": 780})
             page.goto(f"{browser.extension}/pages/popup.html")
-            expect(page.locator("#records li").first).to_be_visible(timeout=WAIT_MS)
+            expect(page.locator("#records li").first).to_be_visible()
             self._shot(page, "popup")
             page.close()
 
@@ -176,8 +175,8 @@ class Story:
         ):
             tab = browser.new_page()
             visit(tab, CLAUDE)
-            expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
-            expect(tab.get_by_text("工作时间内").first).to_be_visible(timeout=WAIT_MS)
+            expect(tab).to_have_url(WARN_PAGE)
+            expect(tab.get_by_text("工作时间内").first).to_be_visible()
             self._shot(tab, "warn-zh")
 
     @contextmanager

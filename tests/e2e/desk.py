@@ -47,13 +47,6 @@ class Desk:
         """The extension's worker."""
         return worker_of(self.context)
 
-    def stop_worker(self, page: Page) -> None:
-        """End the extension's worker as the browser does when it is idle."""
-        session = self.context.new_cdp_session(page)
-        session.send("ServiceWorker.enable")
-        session.send("ServiceWorker.stopAllWorkers")
-        session.detach()
-
 
 @contextmanager
 def new_desk(folder: Path) -> Iterator[Desk]:

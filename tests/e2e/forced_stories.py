@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from abide_rules.wire import EXTENSION_ID_CHROMIUM
-from tests.demo.browsers import CHROMIUMS, EXTENSION, QUIET, find, sandbox_flags
+from tests.demo.browsers import CHROMIUMS, EXTENSION, QUIET, find, sandbox_flags, stop_workers, worker_of
 from tests.e2e.desk import Desk, new_desk
 from tests.e2e.plans import plan
 
@@ -68,7 +68,7 @@ class Forced:
             manifest.write_text(manifest.read_text().replace(EXTENSION_ID_CHROMIUM, self.id))
         flags = [*sandbox_flags(), *(flag for flag in QUIET if flag not in LEFT_OUT), *self.web.flags]
         with sync_playwright() as playwright:
-            self.context = self.desk.context = playwright.chromium.launch_persistent_context(
+            self.context = playwright.chromium.launch_persistent_context(
                 self.desk.profile, executable_path=find(CHROMIUMS), headless=False,
                 ignore_default_args=LEFT_OUT, args=["--headless=new", *flags],
             )  # fmt: skip
@@ -119,9 +119,9 @@ def it_judges_before_the_request_leaves(forced: Forced) -> None:
         forced.agent.stop()
         for _ in range(8):  # Both layers stop it; they do not end each other.
             is_stopped(forced, page, ENCODED)
-        forced.desk.stop_worker(page)
+        stop_workers(forced.context)
         is_stopped(forced, page, ENCODED)
-        forced.desk.worker().evaluate(
+        worker_of(forced.context).evaluate(
             "chrome.declarativeNetRequest.getDynamicRules().then((all) => "
             "chrome.declarativeNetRequest.updateDynamicRules({ removeRuleIds: all.map((rule) => rule.id) }))"
         )
@@ -149,7 +149,7 @@ def a_judge_that_does_not_answer_stops_and_never_hangs(forced: Forced) -> None:
         forced.agent.push(plan(1, "block"))
         forced.agent.wait_for("in_force", 60, policy_version=1)
         for broken in ("new Promise(() => undefined)", "Promise.reject(new Error('broken'))"):
-            worker = forced.desk.worker()
+            worker = worker_of(forced.context)
             worker.evaluate(f"() => {STORES}.forEach((s) => {{ s.whole = s.get; s.get = () => {broken}; }})")
             forced.web.hits.clear()
             started = time.monotonic()

@@ -13,7 +13,7 @@ from tests.demo.house import House
 from tests.demo.page import Browser, Page
 from tests.demo.programs import until
 from tests.demo.stand_in import StandIn
-from tests.demo.story import BLOCK_PAGE, WAIT_MS
+from tests.demo.story import BLOCK_PAGE
 
 
 class Laptop:
@@ -35,13 +35,13 @@ class Laptop:
 
     def is_blocked(self, url: str) -> None:
         tab = self.visit(url)
-        expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
-        expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)  # From then on the visit is recorded.
+        expect(tab).to_have_url(BLOCK_PAGE)
+        expect(tab.locator("#heading")).to_be_focused()  # From then on the visit is recorded.
         tab.close()
 
     def is_open(self, url: str) -> None:
         tab = self.visit(url)
-        expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
+        expect(tab.get_by_text("stands in for the real service")).to_be_visible()
         assert not BLOCK_PAGE.match(tab.url)
         tab.close()
 

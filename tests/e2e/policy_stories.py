@@ -25,7 +25,7 @@ from tests.demo.firefox import Firefox
 from tests.demo.house import House
 from tests.demo.programs import ROOT, Program, tool, tool_json, until
 from tests.demo.stand_in import StandIn
-from tests.demo.story import BLOCK_PAGE, WAIT_MS
+from tests.demo.story import BLOCK_PAGE
 
 SYSTEM = system_config()
 POLICY = Path("/etc/chromium/policies/managed/abide.json")
@@ -139,8 +139,8 @@ def inside(context: BrowserContext, expression: str) -> Any:
 def is_blocked(context: BrowserContext, extension: str) -> None:
     tab = context.new_page()
     tab.goto("https://chatgpt.com/", wait_until="commit")
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
-    expect(tab.locator("#heading")).to_be_visible(timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
+    expect(tab.locator("#heading")).to_be_visible()
     assert tab.url.startswith(f"chrome-extension://{extension}/"), tab.url
     tab.close()
 

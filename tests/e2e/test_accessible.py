@@ -11,7 +11,7 @@ from tests.demo.driver import BROWSERS, expect
 from tests.demo.house import House
 from tests.demo.page import Page
 from tests.demo.programs import ROOT
-from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE
+from tests.demo.story import BLOCK_PAGE, WARN_PAGE
 from tests.e2e.laptop import Laptop, open_laptop
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text("utf-8")
@@ -53,8 +53,8 @@ def violations(page: Page) -> list[str]:
 
 def stopped(laptop: Laptop, url: str, page: re.Pattern[str]) -> Page:
     tab = laptop.visit(url)
-    expect(tab).to_have_url(page, timeout=WAIT_MS)
-    expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)
+    expect(tab).to_have_url(page)
+    expect(tab.locator("#heading")).to_be_focused()
     return tab
 
 
@@ -68,7 +68,7 @@ def test_a_page_has_no_barrier_and_nothing_is_cut_off(laptop: Laptop, name: str,
     else:
         tab = laptop.browser.new_page()
         tab.goto(laptop.house.url if name == "server" else f"{laptop.browser.extension}/pages/popup.html")
-        expect(tab.locator("#records li, #devices, #events").first).to_be_visible(timeout=WAIT_MS)
+        expect(tab.locator("#records li, #devices, #events").first).to_be_visible()
     width = NARROWEST[laptop.browser.name] if is_narrow else 1000
     tab.set_viewport_size({"width": width, "height": 800})
     try:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.demo.driver import expect
 from tests.demo.programs import tool_json, until
-from tests.demo.story import BLOCK_PAGE, WAIT_MS, WARN_PAGE
+from tests.demo.story import BLOCK_PAGE, WARN_PAGE
 from tests.e2e.laptop import Laptop, in_force, open_laptop
 
 
@@ -56,8 +56,8 @@ def test_what_is_no_use_of_a_service_is_left_alone(laptop: Laptop, url: str) -> 
 def test_a_navigation_within_the_page_is_judged_too(laptop: Laptop) -> None:
     tab = laptop.visit("https://x.com/home")
     tab.evaluate("history.pushState({}, '', '/i/grok')")
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
-    expect(tab.get_by_text("https://x.com/i/grok")).to_be_visible(timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
+    expect(tab.get_by_text("https://x.com/i/grok")).to_be_visible()
     tab.close()
 
 
@@ -115,17 +115,17 @@ def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None
     house = laptop.house
     house.change_policy("verdict: block\n    time: working", "verdict: warn\n    time: working")
     tab = laptop.visit("https://claude.ai/new")
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
     house.publish()
-    expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(WARN_PAGE)
     tab.locator("#continue").click()
-    expect(tab).to_have_url("https://claude.ai/new", timeout=WAIT_MS)
+    expect(tab).to_have_url("https://claude.ai/new")
     other = laptop.visit("https://claude.ai/new")
-    expect(other).to_have_url(WARN_PAGE, timeout=WAIT_MS)
+    expect(other).to_have_url(WARN_PAGE)
     house.change_policy("verdict: warn\n    time: working", "verdict: block\n    time: working")
     house.publish()
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
-    expect(other).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
+    expect(other).to_have_url(BLOCK_PAGE)
     tab.close()
     other.close()
 
@@ -133,11 +133,11 @@ def test_a_stricter_policy_ends_what_continue_had_opened(laptop: Laptop) -> None
 def test_a_rolled_back_policy_is_in_force_again(laptop: Laptop) -> None:
     house = laptop.house
     tab = laptop.visit("https://poe.com/")
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
     house.change_policy("    time: working\n", "    time: working\n    except: {services: [poe]}\n")
     allowed = house.publish()
-    expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
+    expect(tab.get_by_text("stands in for the real service")).to_be_visible()
     rolled = tool_json("abide-server", "rollback", str(allowed - 1), "--data", house.data)["version"]
     assert rolled == allowed + 1
-    expect(tab).to_have_url(BLOCK_PAGE, timeout=WAIT_MS)
+    expect(tab).to_have_url(BLOCK_PAGE)
     tab.close()

@@ -168,7 +168,8 @@ def test_it_holds_without_agent_background_and_after_a_restart(desk: Desk) -> No
     expect(page.locator("#reason")).to_have_text("What you enter leaves the company.")
     assert desk.reached("chatgpt.com", "claude.ai") == []
     desk.agent.start()
-    until("all three visits are stored", lambda: len(desk.agent.observed) == 3, RECONNECTED_S)
+    until("all three visits are stored", lambda: len(desk.agent.observed) >= 3, RECONNECTED_S)
+    assert len(desk.agent.observed) == 3
     assert {one["service"] for one in desk.agent.observed.values()} == {"chatgpt", "claude"}
 
 

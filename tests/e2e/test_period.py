@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.demo.driver import driven, expect
 from tests.demo.house import House
+from tests.demo.page import WAIT_MS
 from tests.demo.stand_in import StandIn
-from tests.demo.story import WAIT_MS, WARN_PAGE
+from tests.demo.story import WARN_PAGE
 from tests.e2e.laptop import Laptop, in_force
 
 PASS_MS = 60_000
@@ -36,9 +37,9 @@ def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path, brow
             in_force(laptop)
             passed, stopped = laptop.visit("https://claude.ai/new"), laptop.visit("https://poe.com/")
             for tab in (passed, stopped):
-                expect(tab).to_have_url(WARN_PAGE, timeout=WAIT_MS)
+                expect(tab).to_have_url(WARN_PAGE)
             passed.locator("#continue").click()
-            expect(passed).to_have_url(OPEN, timeout=WAIT_MS)
+            expect(passed).to_have_url(OPEN)
             begin = time.monotonic()
             house.close()
             expect(passed).to_have_url(WARN_PAGE, timeout=PASS_MS + WAIT_MS)
@@ -47,7 +48,7 @@ def test_a_pass_and_a_period_end_by_themselves_in_open_tabs(tmp_path: Path, brow
             left_ms = (end - dt.datetime.now(dt.UTC)).total_seconds() * 1000
             for tab in (passed, stopped):
                 expect(tab).to_have_url(OPEN, timeout=left_ms + WAIT_MS)
-                expect(tab.get_by_text("stands in for the real service")).to_be_visible(timeout=WAIT_MS)
+                expect(tab.get_by_text("stands in for the real service")).to_be_visible()
             assert dt.datetime.now(dt.UTC) >= end
     finally:
         house.close()

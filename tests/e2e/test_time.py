@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.demo.browsers import stop_workers
 from tests.e2e.desk import BLOCKED, CHAT, Desk, new_desk, start_with
 from tests.e2e.plans import morning_plan
 
@@ -64,7 +65,7 @@ def test_a_new_worker_without_an_agent_goes_on_from_the_last_word(
 ) -> None:
     page = start_at(desk, hour)
     desk.agent.stop()
-    desk.stop_worker(page)
+    stop_workers(desk.context)
     page.goto(CHAT)
     expect(page).to_have_url(address)
     desk.close()

@@ -21,7 +21,7 @@ from tests.demo.browsers import QUIET
 from tests.demo.house import House
 from tests.demo.programs import ROOT, tool_json, until
 from tests.demo.stand_in import StandIn
-from tests.demo.story import BLOCK_PAGE, WAIT_MS
+from tests.demo.story import BLOCK_PAGE
 from tests.packaging.machine import Machine, machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it boots a machine in namespaces of its own")
@@ -75,7 +75,7 @@ class Laptop:
         tab = self.visit()
         blocked = bool(BLOCK_PAGE.match(tab.url))
         if blocked:
-            expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)
+            expect(tab.locator("#heading")).to_be_focused()
         tab.close()
         return blocked
 
@@ -174,7 +174,7 @@ def test_one_package_one_token_first_block_within_a_minute(deb: Path, newer: Pat
 def works(person: Laptop, folder: Path) -> None:
     """The service runs, the person's browser is guarded, and what is recorded arrives."""
     tab = person.visit()
-    expect(tab.locator("#heading")).to_be_focused(timeout=WAIT_MS)
+    expect(tab.locator("#heading")).to_be_focused()
     tab.screenshot(path=folder / "installed.png")
     tab.close()
     until("the browser is up to date", person.connected)
